@@ -1,0 +1,145 @@
+//! Port 2: what is read back. Small traits, one per reader; an engine implements them all.
+//!
+//! The crate knows what a message is and nothing of sockets or HTTP. Start with the traits below; the engines are
+//! [`memory`] and [`embedded`], and `suite` holds the promises as tests that every engine passes.
+
+use chat::{
+    account::{Account, Family, RefreshToken, TokenHash},
+    message::Logged,
+    time::Millis,
+};
+use protocol::ids::{MessageId, RoomId, Seq, UserId};
+use std::{future::Future, pin::Pin};
+
+/// A future in a box: the port is used as `Arc<dyn …>`.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Why a call to the store failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The disk is full; nothing was changed.
+    #[error("no space left for the store")]
+    Full,
+    /// What was read cannot be trusted. It is told, never passed over.
+    #[error("the store is damaged: {0}")]
+    Damaged(String),
+    /// The store is closed or out of reach. A write may or may not have happened.
+    #[error("the store is not available: {0}")]
+    Unavailable(String),
+}
+
+/// Which part of a room's history a page shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// The newest.
+    Latest,
+    /// The newest that come before this one.
+    Before(Seq),
+    /// The oldest that come after this one.
+    After(Seq),
+}
+
+/// The history of rooms. Rows are immutable and keyed by `(room, seq)`: writing a row again changes nothing.
+pub trait MessageStore: Send + Sync + 'static {
+    /// Writes messages of any rooms, all or none.
+    fn write(&self, messages: Vec<Logged>) -> BoxFuture<'_, Result<(), StoreError>>;
+    /// A page of a room's history, oldest first, at most `limit` long.
+    fn page(&self, room: RoomId, page: Page, limit: usize) -> BoxFuture<'_, Result<Vec<Logged>, StoreError>>;
+    /// One message of a room by its id.
+    fn message(&self, room: RoomId, id: MessageId) -> BoxFuture<'_, Result<Option<Logged>, StoreError>>;
+    /// Gives up messages sent before this time, at most about `rows_max` of them in one call; says how many went.
+    fn expire(&self, sent_before: Millis, rows_max: usize) -> BoxFuture<'_, Result<usize, StoreError>>;
+}
+
+/// What came of [`AccountStore::create`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Created {
+    /// It is there, durably.
+    Yes,
+    /// Somebody else has that name.
+    NameTaken,
+}
+
+/// The accounts. Names are unique; every change is durable before it is answered.
+pub trait AccountStore: Send + Sync + 'static {
+    /// Adds an account if its name is free (two at once: exactly one wins).
+    fn create(&self, account: Account) -> BoxFuture<'_, Result<Created, StoreError>>;
+    /// Finds an account by its lower-case name.
+    fn by_name(&self, username: &str) -> BoxFuture<'_, Result<Option<Account>, StoreError>>;
+    /// Finds an account by its id.
+    fn by_id(&self, id: UserId) -> BoxFuture<'_, Result<Option<Account>, StoreError>>;
+    /// Changes what is `Some`; answers the account as it is now, or `None` if there is none.
+    fn update(&self, id: UserId, change: AccountChange) -> BoxFuture<'_, Result<Option<Account>, StoreError>>;
+}
+
+/// What [`AccountStore::update`] changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountChange {
+    /// New display name.
+    pub display_name: Option<String>,
+    /// New colour.
+    pub color: Option<String>,
+    /// New PHC string.
+    pub password_hash: Option<String>,
+    /// Admin or not.
+    pub admin: Option<bool>,
+}
+
+/// What came of spending a refresh token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spent {
+    /// It was good; now it is spent and the next one stands in its place.
+    Now(RefreshToken),
+    /// It was spent before: someone has a copy. Its whole family is revoked now.
+    Reused(RefreshToken),
+    /// Not known (or revoked), or past its time.
+    Unknown,
+}
+
+/// The refresh tokens. Every change is durable before it is answered.
+pub trait SessionStore: Send + Sync + 'static {
+    /// Keeps the first token of a log-in.
+    fn open(&self, hash: TokenHash, token: RefreshToken) -> BoxFuture<'_, Result<(), StoreError>>;
+    /// In one step: marks `hash` spent and keeps `next` for the same user and family, good until `next_expires_at`.
+    /// A token that was spent before revokes its family.
+    fn rotate(
+        &self,
+        hash: TokenHash,
+        next: TokenHash,
+        next_expires_at: Millis,
+        now: Millis,
+    ) -> BoxFuture<'_, Result<Spent, StoreError>>;
+    /// The token as it is kept, spent or not.
+    fn token(&self, hash: TokenHash) -> BoxFuture<'_, Result<Option<RefreshToken>, StoreError>>;
+    /// Ends one log-in: all tokens of the family are forgotten.
+    fn revoke_family(&self, family: Family) -> BoxFuture<'_, Result<(), StoreError>>;
+    /// Ends all log-ins of a user; says which families went.
+    fn revoke_user(&self, user: UserId) -> BoxFuture<'_, Result<Vec<Family>, StoreError>>;
+    /// Forgets tokens that are past their time; says how many.
+    fn sweep(&self, now: Millis) -> BoxFuture<'_, Result<usize, StoreError>>;
+}
+
+/// How far a consumer of the log has come. `epoch` and `offset` are the log's own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Identity of the log.
+    pub epoch: String,
+    /// Everything up to and including this offset is done.
+    pub offset: u64,
+}
+
+/// Where the consumers of the log stand.
+pub trait CheckpointStore: Send + Sync + 'static {
+    /// Where `consumer` stands in `partition`.
+    fn load(&self, consumer: &str, partition: u32) -> BoxFuture<'_, Result<Option<Checkpoint>, StoreError>>;
+    /// Moves it. After a crash an older checkpoint may be read again, never a newer one than the writes before it.
+    fn save(&self, consumer: &str, partition: u32, at: Checkpoint) -> BoxFuture<'_, Result<(), StoreError>>;
+}
+
+/// What every engine offers besides its readers' traits.
+pub trait Store: MessageStore + AccountStore + SessionStore + CheckpointStore {
+    /// Can it answer now? The text names what is wrong.
+    fn healthy(&self) -> BoxFuture<'_, Result<(), String>>;
+    /// Makes everything durable and lets go of files. Idempotent.
+    fn close(&self) -> BoxFuture<'_, ()>;
+}

@@ -1,0 +1,52 @@
+//! What a style is: the [`Transformer`] trait and the laws that every style keeps.
+//!
+//! This crate deliberately knows nothing of rooms, users or the wire: text in, text out. Start with
+//! [`Transformer`], then read the crate `transformer-plain` for the smallest style there is.
+//!
+//! # The laws
+//! For every [`Line`] whose text is what admission lets through (1 to [`INPUT_CODE_POINTS_MAX`] code points, no
+//! control characters, trimmed):
+//! 1. **Total**: it returns; it does not panic.
+//! 2. **Deterministic**: the same text, seed and emote names give the same answer, on every machine, for ever.
+//! 3. **Bounded**: at most [`OUTPUT_CODE_POINTS_MAX`] code points, in time linear in the input.
+//! 4. **Faithful where it matters**: every URL, @mention and emote name of the input stands in the output,
+//!    unchanged, in the same order.
+//! 5. **Never empty** for non-empty input, and never with control characters.
+
+use std::collections::HashSet;
+
+/// Most code points that a line may have before its style.
+pub const INPUT_CODE_POINTS_MAX: usize = 500;
+/// Most code points that a style may answer with.
+pub const OUTPUT_CODE_POINTS_MAX: usize = 2_000;
+
+/// Where a style's choices come from. The server derives it from the message id, so a replay gives the same text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Seed(pub u64);
+
+/// The names that stand for pictures in a room (`Kappa`, `peepoClap`); a style passes them on untouched.
+#[derive(Clone, Debug, Default)]
+pub struct EmoteNames(HashSet<Box<str>>);
+
+/// One line of chat on its way through a style.
+#[derive(Clone, Copy, Debug)]
+pub struct Line<'a> {
+    /// What the user typed, admitted.
+    pub text: &'a str,
+    /// Where the choices come from.
+    pub seed: Seed,
+    /// Words to leave whole.
+    pub emotes: &'a EmoteNames,
+}
+
+/// A style: a pure function from what was typed to what everyone sees. See the laws at the top of this crate.
+pub trait Transformer: Send + Sync + 'static {
+    /// The name used in `config/twitchy.toml`: lower case, `[a-z0-9_]+`.
+    fn name(&self) -> &'static str;
+    /// One sentence for people choosing a style.
+    fn description(&self) -> &'static str;
+    /// A typical line to show the style on; a room's card shows it before and after.
+    fn sample(&self) -> &'static str;
+    /// Says the line in this style.
+    fn transform(&self, line: Line<'_>) -> String;
+}
