@@ -1,1 +1,2 @@
+//! The `twitchy` binary.
 fn main() {}

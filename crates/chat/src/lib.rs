@@ -4,4 +4,5 @@
 
 pub mod account;
 pub mod message;
+pub mod record;
 pub mod time;

@@ -1,0 +1,1 @@
+//! The edges and the composition of Twitchy.
