@@ -14,8 +14,18 @@
 //! is the identity of a partition's log: it changes if, and only if, the log was lost or made anew, so a position is
 //! an offset *and* its epoch.
 
+pub mod memory;
+#[cfg(test)]
+mod memory_tests;
+#[cfg(any(test, feature = "suite"))]
+pub mod suite;
+
 use bytes::Bytes;
 use std::{fmt, future::Future, pin::Pin, task, time::Duration};
+
+/// Largest payload of one record, in bytes. A message is about 0.4 kB; 64 KiB leaves room for the widest control event
+/// and keeps one record far below a group of the writer (4 MiB) and a broker's usual limit (1 MiB).
+pub const RECORD_BYTES_MAX: usize = 64 * 1024;
 
 /// A future in a box: the port is used as `Arc<dyn EventLog>`.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -28,9 +38,24 @@ pub struct Partition(pub u32);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Offset(pub u64);
 
+impl Offset {
+    /// The place right behind this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
 /// Identity of a partition's log.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Epoch(pub String);
+
+impl Epoch {
+    /// An identity that no other log has: 48 bits of time and 74 random ones.
+    pub(crate) fn random() -> Self {
+        Self(uuid::Uuid::now_v7().simple().to_string())
+    }
+}
 
 /// What a partition holds. Empty when `last < first`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,8 +171,11 @@ pub trait EventLog: Send + Sync + 'static {
     fn bounds(&self, partition: Partition) -> Result<Bounds, ReadError>;
     /// Queues one record.
     fn append(&self, partition: Partition, payload: Bytes) -> Result<Append, AppendError>;
-    /// Durable records after `after`, oldest first: at least one if there is one, at most `records_max`, and about
-    /// `bytes_max` bytes. Empty at the end of the log.
+    /// Durable records after `after`, oldest first: at least one if there is one, at most `records_max` (0 counts as 1),
+    /// and about `bytes_max` bytes. Empty at the end of the log, and past it.
+    ///
+    /// When `after` lies below the oldest record, the answer is [`ReadError::Trimmed`]; reading goes on with
+    /// `after = first - 1`.
     fn read(
         &self,
         partition: Partition,
@@ -159,6 +187,7 @@ pub trait EventLog: Send + Sync + 'static {
     /// Cancel-safe.
     fn wait_past(&self, partition: Partition, offset: Offset) -> BoxFuture<'_, Result<(), ReadError>>;
     /// Gives up the records up to and including `up_to` (retention). Never trims above the last durable record.
+    /// Offsets are never used again: after trimming everything the next append gets `last + 1`.
     fn trim(&self, partition: Partition, up_to: Offset) -> BoxFuture<'_, Result<(), ReadError>>;
     /// Is the engine able to take an append now? The text names what is wrong.
     fn healthy(&self) -> Result<(), String>;
