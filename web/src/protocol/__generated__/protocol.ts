@@ -1,44 +1,44 @@
 // Generated from crates/protocol by `cargo xtask gen-types`. Do not edit: change the Rust types and run it again.
 
-export type AuthAnswer = { 
+export type AuthAnswer = {
 /**
  * Who one is now.
  */
-user: User, 
+user: User,
 /**
  * For `Authorization: Bearer …` and the `auth` frame.
  */
-access_token: string, 
+access_token: string,
 /**
  * For one `POST /auth/refresh`.
  */
-refresh_token: string, 
+refresh_token: string,
 /**
  * Always `Bearer`.
  */
-token_type: string, 
+token_type: string,
 /**
  * Seconds until the access token expires.
  */
 expires_in: number, };
 
-export type Author = { 
+export type Author = {
 /**
  * For ever.
  */
-id: UserId, 
+id: UserId,
 /**
  * Lower case.
  */
-username: string, 
+username: string,
 /**
  * As shown.
  */
-display_name: string, 
+display_name: string,
 /**
  * `#RRGGBB`.
  */
-color: string, 
+color: string,
 /**
  * In frames left out when empty.
  */
@@ -46,89 +46,89 @@ badges: Array<Badge>, };
 
 export type Badge = "broadcaster" | "moderator" | "vip" | "founder" | "bot";
 
-export type ClientFrame = { "type": "auth", 
+export type ClientFrame = { "type": "auth",
 /**
  * An access token.
  */
-token: string, } | { "type": "join", 
+token: string, } | { "type": "join",
 /**
  * Its slug.
  */
-room: string, 
+room: string,
 /**
  * 0 to 100, 10 where left out.
  */
-history?: number | null, 
+history?: number | null,
 /**
  * Everything later than this.
  */
-after?: Seq | null, 
+after?: Seq | null,
 /**
  * Where `after` comes from.
  */
-epoch?: string | null, 
+epoch?: string | null,
 /**
  * `auto` where left out.
  */
-feed?: FeedKind, } | { "type": "leave", 
+feed?: FeedKind, } | { "type": "leave",
 /**
  * Its slug.
  */
-room: string, } | { "type": "send", 
+room: string, } | { "type": "send",
 /**
  * Where.
  */
-room: string, 
+room: string,
 /**
  * 1 to 500 code points.
  */
-text: string, 
+text: string,
 /**
  * 1 to 64 bytes of the sender's choice.
  */
-nonce: string, 
+nonce: string,
 /**
  * A message of the same room.
  */
-reply_to?: MessageId | null, } | { "type": "ping", 
+reply_to?: MessageId | null, } | { "type": "ping",
 /**
  * Comes back.
  */
 id: string, };
 
-export type Emote = { 
+export type Emote = {
 /**
  * Of the emote.
  */
-id: string, 
+id: string,
 /**
  * The word it stands for.
  */
-name: string, 
+name: string,
 /**
  * Its picture.
  */
 url: string, };
 
-export type EmoteRange = { 
+export type EmoteRange = {
 /**
  * Of the emote.
  */
-id: string, 
+id: string,
 /**
  * The word it stands for.
  */
-name: string, 
+name: string,
 /**
  * First code point.
  */
-start: number, 
+start: number,
 /**
  * Last code point.
  */
 end: number, };
 
-export type EmotesAnswer = { 
+export type EmotesAnswer = {
 /**
  * All that may be used anywhere.
  */
@@ -138,165 +138,165 @@ export type ErrorCode = "bad_request" | "invalid_json" | "validation_failed" | "
 
 export type FeedKind = "full" | "readable" | "auto";
 
-export type FieldError = { 
+export type FieldError = {
 /**
  * Its name.
  */
-field: string, 
+field: string,
 /**
  * A stable word.
  */
-code: string, 
+code: string,
 /**
  * For people.
  */
 detail: string, };
 
-export type FrameAuthor = { 
+export type FrameAuthor = {
 /**
  * For ever.
  */
-id: UserId, 
+id: UserId,
 /**
  * Lower case.
  */
-username: string, 
+username: string,
 /**
  * As shown.
  */
-display_name: string, 
+display_name: string,
 /**
  * `#RRGGBB`.
  */
-color: string, 
+color: string,
 /**
  * None if left out.
  */
 badges?: Array<Badge>, };
 
-export type FrameMessage = { 
+export type FrameMessage = {
 /**
  * UUIDv7.
  */
-id: MessageId, 
+id: MessageId,
 /**
  * Its place in the room's order.
  */
-seq: Seq, 
+seq: Seq,
 /**
  * Who said it.
  */
-user: FrameAuthor, 
+user: FrameAuthor,
 /**
  * After the room's style.
  */
-text: string, 
+text: string,
 /**
  * Pictures in `text`.
  */
-emotes?: Array<EmoteRange>, 
+emotes?: Array<EmoteRange>,
 /**
  * Usernames.
  */
-mentions?: Array<string>, 
+mentions?: Array<string>,
 /**
  * What it answers.
  */
-reply_to?: ReplyTo, 
+reply_to?: ReplyTo,
 /**
  * `/me`.
  */
-action?: boolean, 
+action?: boolean,
 /**
  * False when the style failed on it and the plain text is shown; left out when true.
  */
-styled?: boolean, 
+styled?: boolean,
 /**
  * Milliseconds since the Unix epoch.
  */
 sent_at: number, };
 
-export type Limits = { 
+export type Limits = {
 /**
  * Code points of a message.
  */
-message_code_points_max: number, 
+message_code_points_max: number,
 /**
  * Bytes of a frame.
  */
-frame_bytes_max: number, 
+frame_bytes_max: number,
 /**
  * Messages in a `joined` frame.
  */
-history_max: number, 
+history_max: number,
 /**
  * Bytes of a nonce.
  */
-nonce_bytes_max: number, 
+nonce_bytes_max: number,
 /**
  * Rooms that one connection may read at once.
  */
-rooms_per_connection: number, 
+rooms_per_connection: number,
 /**
  * Sends of one connection that may wait for their `ack`.
  */
-sends_in_flight_max: number, 
+sends_in_flight_max: number,
 /**
  * Messages a user may send, a second; 0 means no limit.
  */
 user_messages_per_second: number, };
 
-export type LoginBody = { 
+export type LoginBody = {
 /**
  * In any case.
  */
-username: string, 
+username: string,
 /**
  * The password.
  */
 password: string, };
 
-export type Message = { 
+export type Message = {
 /**
  * UUIDv7.
  */
-id: MessageId, 
+id: MessageId,
 /**
  * Its place in the room's order.
  */
-seq: Seq, 
+seq: Seq,
 /**
  * Slug of the room.
  */
-room: string, 
+room: string,
 /**
  * Who said it.
  */
-user: Author, 
+user: Author,
 /**
  * After the room's style.
  */
-text: string, 
+text: string,
 /**
  * Pictures in `text`.
  */
-emotes: Array<EmoteRange>, 
+emotes: Array<EmoteRange>,
 /**
  * Usernames.
  */
-mentions: Array<string>, 
+mentions: Array<string>,
 /**
  * What it answers.
  */
-reply_to: ReplyTo | null, 
+reply_to: ReplyTo | null,
 /**
  * `/me`.
  */
-action: boolean, 
+action: boolean,
 /**
  * False when the style failed on it and the plain text is shown.
  */
-styled: boolean, 
+styled: boolean,
 /**
  * Milliseconds since the Unix epoch.
  */
@@ -304,15 +304,15 @@ sent_at: number, };
 
 export type MessageId = string;
 
-export type MessagesAnswer = { 
+export type MessagesAnswer = {
 /**
  * Oldest first.
  */
-messages: Array<Message>, 
+messages: Array<Message>,
 /**
  * For the page before this one; null at the beginning of the room.
  */
-next_before: Seq | null, 
+next_before: Seq | null,
 /**
  * For the page after this one; null where the room's present is reached.
  */
@@ -320,101 +320,101 @@ next_after: Seq | null, };
 
 export type NotRecovered = "epoch_changed" | "too_old" | "ahead";
 
-export type PasswordBody = { 
+export type PasswordBody = {
 /**
  * The one so far.
  */
-current_password: string, 
+current_password: string,
 /**
  * The one from now on.
  */
 new_password: string, };
 
-export type PreviewBody = { 
+export type PreviewBody = {
 /**
  * As for a message.
  */
 text: string, };
 
-export type PreviewsAnswer = { 
+export type PreviewsAnswer = {
 /**
  * What each room would make of it, by slug.
  */
 rooms: { [key in string]: string }, };
 
-export type Problem = { 
+export type Problem = {
 /**
  * `/docs#` and the code.
  */
-type: string, 
+type: string,
 /**
  * Of the code.
  */
-title: string, 
+title: string,
 /**
  * HTTP status.
  */
-status: number, 
+status: number,
 /**
  * What went wrong here, and what to do.
  */
-detail: string, 
+detail: string,
 /**
  * The stable word.
  */
-code: ErrorCode, 
+code: ErrorCode,
 /**
  * For `validation_failed`.
  */
-errors?: Array<FieldError>, 
+errors?: Array<FieldError>,
 /**
  * For `rate_limited`, `slow_mode`, `overloaded`.
  */
 retry_after_ms?: number, };
 
-export type ProfileBody = { 
+export type ProfileBody = {
 /**
  * The same letters as the username, in any case.
  */
-display_name?: string, 
+display_name?: string,
 /**
  * `#RRGGBB`.
  */
 color?: string, };
 
-export type RefreshBody = { 
+export type RefreshBody = {
 /**
  * As it came with the last answer.
  */
 refresh_token: string, };
 
-export type RegisterBody = { 
+export type RegisterBody = {
 /**
  * 3 to 25 of `a`–`z`, `0`–`9`, `_`.
  */
-username: string, 
+username: string,
 /**
  * 8 characters at least.
  */
-password: string, 
+password: string,
 /**
  * The same letters as the username, in any case.
  */
 display_name?: string, };
 
-export type ReplyTo = { 
+export type ReplyTo = {
 /**
  * Which.
  */
-id: MessageId, 
+id: MessageId,
 /**
  * Its author.
  */
-username: string, 
+username: string,
 /**
  * Its author, as shown.
  */
-display_name: string, 
+display_name: string,
 /**
  * Its beginning.
  */
@@ -422,39 +422,39 @@ excerpt: string, };
 
 export type Role = "viewer" | "vip" | "moderator" | "broadcaster" | "admin";
 
-export type Room = { 
+export type Room = {
 /**
  * For ever.
  */
-id: RoomId, 
+id: RoomId,
 /**
  * Its name in URLs and frames.
  */
-slug: string, 
+slug: string,
 /**
  * Its name for people.
  */
-title: string, 
+title: string,
 /**
  * One or two sentences.
  */
-description: string, 
+description: string,
 /**
  * Its style, fixed at creation.
  */
-transformer: RoomTransformer, 
+transformer: RoomTransformer,
 /**
  * Its rules.
  */
-settings: RoomSettings, 
+settings: RoomSettings,
 /**
  * Connections that read it now.
  */
-viewers: number, 
+viewers: number,
 /**
  * Over the last few seconds.
  */
-messages_per_second: number, 
+messages_per_second: number,
 /**
  * The pinned message.
  */
@@ -462,49 +462,49 @@ pinned: Message | null, };
 
 export type RoomId = string;
 
-export type RoomSettings = { 
+export type RoomSettings = {
 /**
  * Seconds between two messages of one user; 0 is off.
  */
-slow_mode_seconds: number, 
+slow_mode_seconds: number,
 /**
  * Only emotes.
  */
-emote_only: boolean, 
+emote_only: boolean,
 /**
  * No line twice.
  */
 unique_chat: boolean, };
 
-export type RoomTransformer = { 
+export type RoomTransformer = {
 /**
  * Of the style.
  */
-name: string, 
+name: string,
 /**
  * Something someone might type.
  */
-sample_in: string, 
+sample_in: string,
 /**
  * What the room would make of it.
  */
 sample_out: string, };
 
-export type RoomsAnswer = { 
+export type RoomsAnswer = {
 /**
  * In the order of the configuration.
  */
 rooms: Array<Room>, };
 
-export type SendBody = { 
+export type SendBody = {
 /**
  * 1 to 500 code points.
  */
-text: string, 
+text: string,
 /**
  * 1 to 64 bytes of the sender's choice; makes a retry harmless.
  */
-nonce?: string, 
+nonce?: string,
 /**
  * A message of the same room.
  */
@@ -512,211 +512,211 @@ reply_to?: MessageId, };
 
 export type Seq = string;
 
-export type ServerFrame = { "type": "hello", 
+export type ServerFrame = { "type": "hello",
 /**
  * `twitchy/<version>`
  */
-server: string, 
+server: string,
 /**
  * The server sends a WebSocket ping this often.
  */
-heartbeat_ms: number, 
+heartbeat_ms: number,
 /**
  * What is allowed.
  */
-limits: Limits, } | { "type": "authed", 
+limits: Limits, } | { "type": "authed",
 /**
  * Who one is now.
  */
-user: User, 
+user: User,
 /**
  * When the token ends; `auth` again before.
  */
-expires_at: number, } | { "type": "joined", 
+expires_at: number, } | { "type": "joined",
 /**
  * Its slug.
  */
-room: string, 
+room: string,
 /**
  * Identity of the room's log.
  */
-epoch: string, 
+epoch: string,
 /**
  * Everything up to here is in `history` or older.
  */
-seq: Seq, 
+seq: Seq,
 /**
  * After a resume: was it complete?
  */
-recovered: boolean | null, 
+recovered: boolean | null,
 /**
  * If not, why.
  */
-reason: NotRecovered | null, 
+reason: NotRecovered | null,
 /**
  * Oldest first.
  */
-history: Array<FrameMessage>, 
+history: Array<FrameMessage>,
 /**
  * Connections that read it.
  */
-viewers: number, 
+viewers: number,
 /**
  * Its rules.
  */
-settings: RoomSettings, 
+settings: RoomSettings,
 /**
  * The pinned message.
  */
-pinned: Message | null, 
+pinned: Message | null,
 /**
  * What one is here.
  */
-you: You, } | { "type": "left", 
+you: You, } | { "type": "left",
 /**
  * Its slug.
  */
-room: string, } | { "type": "messages", 
+room: string, } | { "type": "messages",
 /**
  * Slug.
  */
-room: string, 
+room: string,
 /**
  * One or more.
  */
-messages: Array<FrameMessage>, 
+messages: Array<FrameMessage>,
 /**
  * How many a `readable` feed left out before this frame.
  */
-skipped: number, } | { "type": "ack", 
+skipped: number, } | { "type": "ack",
 /**
  * Of the `send`.
  */
-nonce: string, 
+nonce: string,
 /**
  * Of the message.
  */
-id: MessageId, 
+id: MessageId,
 /**
  * Its place.
  */
-seq: Seq, 
+seq: Seq,
 /**
  * When it was accepted.
  */
-sent_at: number, } | { "type": "error", 
+sent_at: number, } | { "type": "error",
 /**
  * The stable word.
  */
-code: ErrorCode, 
+code: ErrorCode,
 /**
  * For people.
  */
-detail: string, 
+detail: string,
 /**
  * Of the `send` that was refused.
  */
-nonce?: string, 
+nonce?: string,
 /**
  * The room it was about.
  */
-room?: string, 
+room?: string,
 /**
  * Not before that.
  */
-retry_after_ms?: number, } | { "type": "gap", 
+retry_after_ms?: number, } | { "type": "gap",
 /**
  * Slug.
  */
-room: string, 
+room: string,
 /**
  * The last one sent.
  */
-from: Seq, 
+from: Seq,
 /**
  * The last one left out.
  */
-to: Seq, } | { "type": "deleted", 
+to: Seq, } | { "type": "deleted",
 /**
  * Slug.
  */
-room: string, 
+room: string,
 /**
  * Of the messages.
  */
-ids: Array<MessageId>, } | { "type": "cleared", 
+ids: Array<MessageId>, } | { "type": "cleared",
 /**
  * Slug.
  */
-room: string, 
+room: string,
 /**
  * Whose; everyone's where left out.
  */
-username?: string, } | { "type": "room", 
+username?: string, } | { "type": "room",
 /**
  * Slug.
  */
-room: string, 
+room: string,
 /**
  * Its rules.
  */
-settings: RoomSettings, 
+settings: RoomSettings,
 /**
  * Connections that read it.
  */
-viewers: number, 
+viewers: number,
 /**
  * Over the last few seconds.
  */
-messages_per_second: number, 
+messages_per_second: number,
 /**
  * The pinned message.
  */
-pinned: Message | null, } | { "type": "banned", 
+pinned: Message | null, } | { "type": "banned",
 /**
  * Slug.
  */
-room: string, 
+room: string,
 /**
  * For ever where null.
  */
-until: number | null, 
+until: number | null,
 /**
  * Why.
  */
-reason: string | null, } | { "type": "reconnect", 
+reason: string | null, } | { "type": "reconnect",
 /**
  * Come back after this, with `after`.
  */
-after_ms: number, } | { "type": "pong", 
+after_ms: number, } | { "type": "pong",
 /**
  * Of the `ping`.
  */
 id: string, };
 
-export type TextAnswer = { 
+export type TextAnswer = {
 /**
  * The text.
  */
 text: string, };
 
-export type User = { 
+export type User = {
 /**
  * For ever.
  */
-id: UserId, 
+id: UserId,
 /**
  * Lower case, `[a-z0-9_]{3,25}`.
  */
-username: string, 
+username: string,
 /**
  * The same letters in any case.
  */
-display_name: string, 
+display_name: string,
 /**
  * `#RRGGBB`.
  */
-color: string, 
+color: string,
 /**
  * Milliseconds since the Unix epoch.
  */
@@ -724,7 +724,7 @@ created_at: number, };
 
 export type UserId = string;
 
-export type You = { 
+export type You = {
 /**
  * What one is here.
  */
