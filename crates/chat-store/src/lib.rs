@@ -1,7 +1,13 @@
 //! Port 2: what is read back. Small traits, one per reader; an engine implements them all.
 //!
 //! The crate knows what a message is and nothing of sockets or HTTP. Start with the traits below; the engines are
-//! [`memory`] and [`embedded`], and `suite` holds the promises as tests that every engine passes.
+//! [`memory`] and [`embedded`], and `suite` (feature `suite`) holds the promises as tests that every engine passes.
+//!
+//! Rules for engines, beside what each method says:
+//!
+//! - a call that answers an error other than [`StoreError::Unavailable`] changed nothing;
+//! - after `close` every call answers [`StoreError::Unavailable`];
+//! - a future that is dropped half-way leaves the call done or not done, never half done.
 
 use chat::{
     account::{Account, Family, RefreshToken, TokenHash},
@@ -10,6 +16,11 @@ use chat::{
 };
 use protocol::ids::{MessageId, RoomId, Seq, UserId};
 use std::{future::Future, pin::Pin};
+
+pub mod embedded;
+pub mod memory;
+#[cfg(any(test, feature = "suite"))]
+pub mod suite;
 
 /// A future in a box: the port is used as `Arc<dyn …>`.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -28,6 +39,10 @@ pub enum StoreError {
     Unavailable(String),
 }
 
+/// Most rows that one [`MessageStore::page`] gives, whatever limit was asked for: at up to 64 KiB a record 64 MiB at the
+/// very worst, and well under 1 MB with messages as they are.
+pub const PAGE_ROWS_MAX: usize = 1_000;
+
 /// Which part of a room's history a page shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Page {
@@ -39,13 +54,14 @@ pub enum Page {
     After(Seq),
 }
 
-/// The history of rooms. Rows are immutable and keyed by `(room, seq)`: writing a row again changes nothing.
+/// The history of rooms. Rows are immutable and keyed by `(room, seq)`: writing a row again changes nothing, not even
+/// if it says something else.
 pub trait MessageStore: Send + Sync + 'static {
     /// Writes messages of any rooms, all or none.
     fn write(&self, messages: Vec<Logged>) -> BoxFuture<'_, Result<(), StoreError>>;
-    /// A page of a room's history, oldest first, at most `limit` long.
+    /// A page of a room's history, oldest first, at most `limit` and [`PAGE_ROWS_MAX`] long.
     fn page(&self, room: RoomId, page: Page, limit: usize) -> BoxFuture<'_, Result<Vec<Logged>, StoreError>>;
-    /// One message of a room by its id.
+    /// One message of a room by its id. If an id stands at two places, it is the first of them.
     fn message(&self, room: RoomId, id: MessageId) -> BoxFuture<'_, Result<Option<Logged>, StoreError>>;
     /// Gives up messages sent before this time, at most about `rows_max` of them in one call; says how many went.
     fn expire(&self, sent_before: Millis, rows_max: usize) -> BoxFuture<'_, Result<usize, StoreError>>;
@@ -62,14 +78,16 @@ pub enum Created {
 
 /// The accounts. Names are unique; every change is durable before it is answered.
 pub trait AccountStore: Send + Sync + 'static {
-    /// Adds an account if its name is free (two at once: exactly one wins).
+    /// Adds an account if its name is free in any case of letters (two at once: exactly one wins). An id that is in
+    /// use changes nothing and is told as [`StoreError::Unavailable`].
     fn create(&self, account: Account) -> BoxFuture<'_, Result<Created, StoreError>>;
-    /// Finds an account by its lower-case name.
+    /// Finds an account by its name, in any case of letters.
     fn by_name(&self, username: &str) -> BoxFuture<'_, Result<Option<Account>, StoreError>>;
     /// Finds an account by its id.
     fn by_id(&self, id: UserId) -> BoxFuture<'_, Result<Option<Account>, StoreError>>;
     /// Changes what is `Some`; answers the account as it is now, or `None` if there is none.
-    fn update(&self, id: UserId, change: AccountChange) -> BoxFuture<'_, Result<Option<Account>, StoreError>>;
+    fn update(&self, id: UserId, change: AccountChange)
+    -> BoxFuture<'_, Result<Option<Account>, StoreError>>;
 }
 
 /// What [`AccountStore::update`] changes.
@@ -85,12 +103,38 @@ pub struct AccountChange {
     pub admin: Option<bool>,
 }
 
+impl AccountChange {
+    /// Makes the change.
+    pub(crate) fn apply(self, account: &mut Account) {
+        let Self { display_name, color, password_hash, admin } = self;
+        let set = |field: &mut String, new: Option<String>| {
+            if let Some(new) = new {
+                *field = new;
+            }
+        };
+        set(&mut account.display_name, display_name);
+        set(&mut account.color, color);
+        set(&mut account.password_hash, password_hash);
+        account.admin = admin.unwrap_or(account.admin);
+    }
+}
+
+/// The answer to a new account whose id is not new.
+fn id_in_use(id: UserId) -> StoreError {
+    StoreError::Unavailable(format!("the user id {id} is in use"))
+}
+
+/// The answer to a new token whose hash is not new.
+fn hash_in_use() -> StoreError {
+    StoreError::Unavailable("the hash of the new refresh token is in use".to_owned())
+}
+
 /// What came of spending a refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spent {
-    /// It was good; now it is spent and the next one stands in its place.
+    /// It was good; now it is spent and this one, the next, stands in its place.
     Now(RefreshToken),
-    /// It was spent before: someone has a copy. Its whole family is revoked now.
+    /// It, given here as it was kept, was spent before: someone has a copy. Its whole family is revoked now.
     Reused(RefreshToken),
     /// Not known (or revoked), or past its time.
     Unknown,
@@ -98,10 +142,12 @@ pub enum Spent {
 
 /// The refresh tokens. Every change is durable before it is answered.
 pub trait SessionStore: Send + Sync + 'static {
-    /// Keeps the first token of a log-in.
+    /// Keeps the first token of a log-in. Doing it again with the same token changes nothing; a hash that stands for
+    /// another token is refused as [`StoreError::Unavailable`], here and in `rotate`.
     fn open(&self, hash: TokenHash, token: RefreshToken) -> BoxFuture<'_, Result<(), StoreError>>;
     /// In one step: marks `hash` spent and keeps `next` for the same user and family, good until `next_expires_at`.
-    /// A token that was spent before revokes its family.
+    /// A token that was spent before revokes its family. A token is past its time at `expires_at` itself, and then it
+    /// is unknown whether it was spent or not.
     fn rotate(
         &self,
         hash: TokenHash,
@@ -113,7 +159,7 @@ pub trait SessionStore: Send + Sync + 'static {
     fn token(&self, hash: TokenHash) -> BoxFuture<'_, Result<Option<RefreshToken>, StoreError>>;
     /// Ends one log-in: all tokens of the family are forgotten.
     fn revoke_family(&self, family: Family) -> BoxFuture<'_, Result<(), StoreError>>;
-    /// Ends all log-ins of a user; says which families went.
+    /// Ends all log-ins of a user; says which families went, in order.
     fn revoke_user(&self, user: UserId) -> BoxFuture<'_, Result<Vec<Family>, StoreError>>;
     /// Forgets tokens that are past their time; says how many.
     fn sweep(&self, now: Millis) -> BoxFuture<'_, Result<usize, StoreError>>;
