@@ -1,0 +1,151 @@
+import type { AuthAnswer, ProfileBody, Room, User } from "../protocol/__generated__/protocol";
+import type { ChatMessage } from "../protocol/message";
+import { authAnswer, messagesAnswer, previewsAnswer, problem, rooms, textAnswer, user } from "../protocol/objects";
+import { finite, isRecord, type Shape } from "../protocol/shape";
+import { CallProblem } from "./problem";
+
+/** Long enough for a slow phone, short enough that a spinner does not stay for ever. */
+const CALL_TIMEOUT_MS = 15_000;
+
+type Fetch = (input: string, init: RequestInit) => Promise<Response>;
+
+/** Gives a token that is still good, or null for nobody. */
+export type TokenSource = (force?: boolean) => Promise<string | null>;
+
+interface Call<T> {
+  method: "GET" | "POST" | "PATCH";
+  path: string;
+  answer: Shape<T>;
+  body?: unknown;
+  signal?: AbortSignal | undefined;
+  authenticated?: boolean;
+}
+
+export interface Page {
+  messages: ChatMessage[];
+  next_before: string | null;
+  next_after: string | null;
+}
+
+/** The REST calls the page makes, typed, each with a time limit. Tokens come from outside and only where needed. */
+export class Api {
+  private readonly fetch: Fetch;
+  private readonly base: string;
+  private tokens: TokenSource = async () => null;
+
+  constructor(fetch: Fetch, base = "/api/v1") {
+    this.fetch = fetch;
+    this.base = base;
+  }
+
+  useTokens(tokens: TokenSource): void {
+    this.tokens = tokens;
+  }
+
+  rooms(signal?: AbortSignal): Promise<Room[]> {
+    return this.call({ method: "GET", path: "/rooms", answer: rooms, signal });
+  }
+
+  messages(slug: string, query: { before?: string; after?: string; limit: number }, signal?: AbortSignal): Promise<Page> {
+    const search = new URLSearchParams({ limit: String(query.limit) });
+    if (query.before) search.set("before", query.before);
+    if (query.after) search.set("after", query.after);
+    return this.call({ method: "GET", path: `${roomPath(slug)}/messages?${search}`, answer: messagesAnswer, signal });
+  }
+
+  async original(slug: string, id: string): Promise<string> {
+    const path = `${roomPath(slug)}/messages/${encodeURIComponent(id)}/original`;
+    return (await this.call({ method: "GET", path, answer: textAnswer, authenticated: true })).text;
+  }
+
+  async preview(slug: string, text: string, signal?: AbortSignal): Promise<string> {
+    const path = `${roomPath(slug)}/preview`;
+    return (await this.call({ method: "POST", path, body: { text }, answer: textAnswer, signal })).text;
+  }
+
+  previews(text: string, signal?: AbortSignal): Promise<Record<string, string>> {
+    return this.call({ method: "POST", path: "/preview", body: { text }, answer: previewsAnswer, signal });
+  }
+
+  register(username: string, password: string, displayName: string): Promise<AuthAnswer> {
+    const body = { username, password, display_name: displayName };
+    return this.call({ method: "POST", path: "/auth/register", body, answer: authAnswer });
+  }
+
+  login(username: string, password: string): Promise<AuthAnswer> {
+    return this.call({ method: "POST", path: "/auth/login", body: { username, password }, answer: authAnswer });
+  }
+
+  refresh(refreshToken: string): Promise<AuthAnswer> {
+    const body = { refresh_token: refreshToken };
+    return this.call({ method: "POST", path: "/auth/refresh", body, answer: authAnswer });
+  }
+
+  async logout(refreshToken: string): Promise<void> {
+    const body = { refresh_token: refreshToken };
+    await this.call({ method: "POST", path: "/auth/logout", body, answer: () => null });
+  }
+
+  updateProfile(change: ProfileBody): Promise<User> {
+    return this.call({ method: "PATCH", path: "/users/me", body: change, answer: user, authenticated: true });
+  }
+
+  private async call<T>(call: Call<T>): Promise<T> {
+    if (!call.authenticated) return this.attempt(call, null);
+    try {
+      return await this.attempt(call, await this.tokens());
+    } catch (error) {
+      const stale = error instanceof CallProblem && (error.code === "token_expired" || error.code === "unauthorized");
+      if (!stale) throw error;
+      return this.attempt(call, await this.tokens(true));
+    }
+  }
+
+  private async attempt<T>(call: Call<T>, token: string | null): Promise<T> {
+    const headers: Record<string, string> = { accept: "application/json" };
+    if (call.body !== undefined) headers["content-type"] = "application/json";
+    if (token) headers.authorization = `Bearer ${token}`;
+    const limit = AbortSignal.timeout(CALL_TIMEOUT_MS);
+    const init: RequestInit = {
+      method: call.method,
+      headers,
+      signal: call.signal ? AbortSignal.any([call.signal, limit]) : limit,
+      credentials: "omit",
+      cache: "no-store",
+    };
+    if (call.body !== undefined) init.body = JSON.stringify(call.body);
+
+    let response: Response;
+    let value: unknown;
+    try {
+      response = await this.fetch(this.base + call.path, init);
+      const body = await response.text();
+      value = body === "" ? null : parse(body);
+    } catch (error) {
+      if (call.signal?.aborted) throw error;
+      throw new CallProblem("unreachable", 0, "The server did not answer.");
+    }
+    if (!response.ok) throw refusal(response, value);
+    const answer = call.answer(value);
+    if (answer === undefined) throw new CallProblem("unreachable", response.status, "The answer could not be read.");
+    return answer;
+  }
+}
+
+const roomPath = (slug: string): string => `/rooms/${encodeURIComponent(slug)}`;
+
+function parse(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+}
+
+function refusal(response: Response, value: unknown): CallProblem {
+  const known = problem(value);
+  const seconds = Number(response.headers.get("retry-after") ?? Number.NaN);
+  const wait = (isRecord(value) && finite(value.retry_after_ms)) || (Number.isFinite(seconds) ? seconds * 1000 : null);
+  if (!known) return new CallProblem(response.status === 429 ? "rate_limited" : "unreachable", response.status, "", [], wait);
+  return new CallProblem(known.code, response.status, known.detail, known.errors, wait);
+}

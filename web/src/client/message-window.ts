@@ -1,0 +1,256 @@
+import type { ChatMessage } from "../protocol/message";
+import { isLater } from "../protocol/seq";
+import { type GapRow, type MessageRow, messageRow, type RemovedRow, type Row, rowSeq, type Viewpoint } from "./rows";
+
+/** Rows kept when the log is trimmed, and how many there may be before it is: trimming in chunks is cheaper. */
+export const ROWS_KEPT = 200;
+export const ROWS_MAX = 250;
+/** While someone reads back there may be more, so that loading does not take away what they look at. */
+export const ROWS_READING_MAX = 600;
+/** Messages that wait beside the page while it is paused; with 350 B each that is under 2 MB. */
+export const BUFFER_MAX = 5_000;
+/** Reading on from a pause brings this many at a time. */
+const READ_ON = 50;
+
+/**
+ * Which part of a room's order is on the page. While it follows, the newest rows; while it is paused, what was there
+ * stays, the rest waits, and what falls out of the waiting part is said to be missing. Pure bookkeeping: no clock, no
+ * network, no page.
+ */
+export class MessageWindow {
+  rows: readonly Row[] = [];
+  following = true;
+
+  /** The newest place taken in; what is not later was seen before. */
+  private newest: string | null = null;
+  private incoming: (ChatMessage | GapRow)[] = [];
+  private buffer: (ChatMessage | GapRow)[] = [];
+  private lost: { from: string; to: string; count: number } | null = null;
+  private notices = 0;
+  private readonly viewpoint: Viewpoint;
+
+  constructor(viewpoint: Viewpoint) {
+    this.viewpoint = viewpoint;
+  }
+
+  get newestSeq(): string | null {
+    return this.newest;
+  }
+
+  get oldestSeq(): string | null {
+    for (const row of this.rows) {
+      const seq = row.kind === "gap" ? row.from : rowSeq(row);
+      if (seq !== null) return seq;
+    }
+    return null;
+  }
+
+  /** Messages that arrived and are not on the page, those that no longer fit included. */
+  get waiting(): number {
+    const held = [...this.buffer, ...(this.following ? [] : this.incoming)];
+    return held.filter((item) => !isGap(item)).length + (this.lost?.count ?? 0);
+  }
+
+  /** Takes in live messages; gives back those that were new. */
+  take(messages: readonly ChatMessage[]): ChatMessage[] {
+    const fresh: ChatMessage[] = [];
+    for (const message of messages) {
+      if (this.newest !== null && !isLater(message.seq, this.newest)) continue;
+      this.newest = message.seq;
+      fresh.push(message);
+    }
+    this.incoming.push(...fresh);
+    this.boundIncoming();
+    return fresh;
+  }
+
+  /** The server left out a stretch of the order. */
+  takeGap(from: string, to: string): void {
+    if (this.newest !== null && !isLater(to, this.newest)) return;
+    this.newest = to;
+    this.incoming.push({ kind: "gap", key: `gap:${from}:${to}`, from, to, count: null, loading: false });
+  }
+
+  /** Brings what arrived to the page, or to the waiting part. True if rows changed. */
+  commit(): boolean {
+    const arrived = this.incoming;
+    if (arrived.length === 0) return false;
+    this.incoming = [];
+    if (this.following) {
+      // Rows that would be trimmed at once are never made.
+      this.append(arrived.slice(-ROWS_MAX));
+      return true;
+    }
+    this.buffer.push(...arrived);
+    this.boundBuffer();
+    return false;
+  }
+
+  pause(): void {
+    this.commit();
+    this.following = false;
+  }
+
+  /** Back to the newest. */
+  follow(): void {
+    this.commit();
+    this.following = true;
+    this.readBuffer(this.buffer.length);
+    this.trimOldest(ROWS_KEPT);
+  }
+
+  /** The reader came to the end of what is shown: some more of what waits. True when nothing waits any longer. */
+  readOn(): boolean {
+    this.commit();
+    this.readBuffer(READ_ON);
+    this.trimOldest(ROWS_READING_MAX);
+    return this.buffer.length === 0 && this.lost === null;
+  }
+
+  /** Older messages, oldest first. Makes the log wait: one who reads back must not be moved. */
+  prepend(messages: readonly ChatMessage[]): void {
+    const oldest = this.oldestSeq;
+    const older = messages.filter((message) => oldest === null || isLater(oldest, message.seq));
+    this.rows = [...older.map((message) => messageRow(message, this.viewpoint)), ...this.rows];
+    const newest = this.rows.at(-1);
+    if (this.newest === null && newest) this.newest = rowSeq(newest);
+    if (!this.following) this.trimNewest();
+  }
+
+  /** What a gap row stood for; `complete` when nothing of it is missing any more. */
+  fill(key: string, messages: readonly ChatMessage[], complete: boolean): void {
+    this.rows = this.rows.flatMap((row): Row[] => {
+      if (row.kind !== "gap" || row.key !== key) return [row];
+      const found = messages.filter((m) => isLater(m.seq, row.from) && !isLater(m.seq, row.to));
+      const rows = found.map((message) => messageRow(message, this.viewpoint));
+      const last = found.at(-1);
+      if (complete || !last) return rows;
+      const count = row.count === null ? null : Math.max(0, row.count - found.length);
+      return [...rows, { ...row, from: last.seq, count, loading: false }];
+    });
+  }
+
+  gapLoading(key: string, loading: boolean): GapRow | null {
+    let found: GapRow | null = null;
+    this.rows = this.rows.map((row) => {
+      if (row.kind !== "gap" || row.key !== key) return row;
+      found = { ...row, loading };
+      return found;
+    });
+    return found;
+  }
+
+  /** Takes messages away: a row stays where one was seen, nothing where it was not, and never the text. */
+  remove(matches: (message: ChatMessage) => boolean): void {
+    const stays = (item: ChatMessage | GapRow) => isGap(item) || !matches(item);
+    this.incoming = this.incoming.filter(stays);
+    this.buffer = this.buffer.filter(stays);
+    const rows: Row[] = [];
+    for (const row of this.rows) {
+      if (row.kind !== "message" || !matches(row.message)) {
+        rows.push(row);
+        continue;
+      }
+      const last = rows.at(-1);
+      if (last?.kind === "removed" && last.username === row.message.user.username) {
+        rows[rows.length - 1] = { ...last, seq: row.message.seq, count: last.count + 1 };
+      } else rows.push(removedRow(row));
+    }
+    this.rows = rows;
+  }
+
+  /** Everything goes: the room was cleared, or its log is another one now. */
+  reset(notice: string | null): void {
+    this.incoming = [];
+    this.buffer = [];
+    this.lost = null;
+    this.newest = null;
+    this.rows = notice === null ? [] : [{ kind: "notice", key: `notice:${this.notices++}`, text: notice }];
+  }
+
+  /** After a reset in the same order: what came before this place is not to come back. */
+  seen(seq: string | null): void {
+    this.newest = seq;
+  }
+
+  /** The viewer is someone else now, or a line turned out to be theirs. */
+  refresh(): void {
+    this.rows = this.rows.map((row) => (row.kind === "message" ? messageRow(row.message, this.viewpoint) : row));
+  }
+
+  private append(items: readonly (ChatMessage | GapRow)[]): void {
+    this.rows = [...this.rows, ...items.map((item) => (isGap(item) ? item : messageRow(item, this.viewpoint)))];
+    if (this.rows.length > ROWS_MAX) this.trimOldest(ROWS_KEPT);
+  }
+
+  private readBuffer(count: number): void {
+    const rows: Row[] = [...this.rows];
+    if (this.lost) rows.push({ kind: "gap", key: `gap:${this.lost.from}:${this.lost.to}`, loading: false, ...this.lost });
+    this.lost = null;
+    const next = this.buffer.splice(0, count);
+    this.rows = [...rows, ...next.map((item) => (isGap(item) ? item : messageRow(item, this.viewpoint)))];
+  }
+
+  /** While following, what is older than a full page would be trimmed in the same commit. */
+  private boundIncoming(): void {
+    const limit = this.following ? ROWS_MAX : BUFFER_MAX;
+    if (this.incoming.length > 2 * limit) {
+      if (!this.following) this.commit();
+      else this.incoming = this.incoming.slice(-limit);
+    }
+  }
+
+  private boundBuffer(): void {
+    const surplus = this.buffer.length - BUFFER_MAX;
+    if (surplus <= 0) return;
+    for (const item of this.buffer.splice(0, surplus)) {
+      const seq = isGap(item) ? item.to : item.seq;
+      const from = this.lost?.from ?? this.lastShown() ?? seq;
+      this.lost = { from, to: seq, count: (this.lost?.count ?? 0) + 1 };
+    }
+  }
+
+  private lastShown(): string | null {
+    for (let at = this.rows.length - 1; at >= 0; at--) {
+      const row = this.rows[at];
+      const seq = row ? rowSeq(row) : null;
+      if (seq !== null) return seq;
+    }
+    return null;
+  }
+
+  private trimOldest(keep: number): void {
+    if (this.rows.length > keep) this.rows = this.rows.slice(-keep);
+  }
+
+  /** Rows far below someone who reads back go to the waiting part again. */
+  private trimNewest(): void {
+    if (this.rows.length <= ROWS_READING_MAX) return;
+    const back = this.rows.slice(ROWS_READING_MAX);
+    this.rows = this.rows.slice(0, ROWS_READING_MAX);
+    const items = back.flatMap((row): (ChatMessage | GapRow)[] =>
+      row.kind === "message" ? [row.message] : row.kind === "gap" ? [row] : [],
+    );
+    if (this.lost) {
+      items.push({ kind: "gap", key: `gap:${this.lost.from}:${this.lost.to}`, loading: false, ...this.lost });
+      this.lost = null;
+    }
+    this.buffer.unshift(...items);
+    this.boundBuffer();
+  }
+}
+
+const isGap = (item: ChatMessage | GapRow): item is GapRow => "kind" in item && item.kind === "gap";
+
+function removedRow(row: MessageRow): RemovedRow {
+  const { seq, user } = row.message;
+  return {
+    kind: "removed",
+    key: row.key,
+    seq,
+    displayName: user.display_name,
+    username: user.username,
+    count: 1,
+    own: row.own,
+  };
+}

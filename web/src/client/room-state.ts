@@ -1,0 +1,61 @@
+import type { Message, Role, RoomSettings } from "../protocol/__generated__/protocol";
+import type { PendingLine } from "./outbox";
+import type { Row } from "./rows";
+import type { Weather } from "./weather";
+
+/** The log as one commit left it. Immutable; components read this and nothing else. */
+export interface LogSnapshot {
+  /** `joining` until the first answer · `live` · `missing` if there is no such room. */
+  phase: "joining" | "live" | "missing";
+  rows: readonly Row[];
+  pending: readonly PendingLine[];
+  following: boolean;
+  /** Messages that arrived and are not on the page. */
+  waiting: number;
+  older: "idle" | "loading" | "start" | "failed";
+}
+
+/** What the room is like right now; changes at most a few times a second. */
+export interface RoomVitals {
+  role: Role;
+  viewers: number;
+  messagesPerSecond: number;
+  /** Messages a second that reach this page; less than the room's in a storm. */
+  shownPerSecond: number;
+  weather: Weather;
+  settings: RoomSettings;
+  pinned: Omit<Message, "room"> | null;
+  feed: "auto" | "full";
+}
+
+export interface Refusal {
+  code: string;
+  detail: string;
+  /** When it is worth trying again, by this page's clock. */
+  retryAt: number | null;
+}
+
+export interface Ban {
+  until: number | null;
+  reason: string | null;
+}
+
+export const EMPTY_LOG: LogSnapshot = {
+  phase: "joining",
+  rows: [],
+  pending: [],
+  following: true,
+  waiting: 0,
+  older: "idle",
+};
+
+export const EMPTY_VITALS: RoomVitals = {
+  role: "viewer",
+  viewers: 0,
+  messagesPerSecond: 0,
+  shownPerSecond: 0,
+  weather: "calm",
+  settings: { slow_mode_seconds: 0, emote_only: false, unique_chat: false },
+  pinned: null,
+  feed: "auto",
+};

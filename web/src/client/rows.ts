@@ -1,0 +1,73 @@
+import type { ChatMessage } from "../protocol/message";
+import { type Token, tokenize } from "./tokens";
+
+/** One line of the log as the page shows it. Rows are immutable; a change makes a new one under the same key. */
+export type Row = MessageRow | GapRow | RemovedRow | NoticeRow;
+
+export interface MessageRow {
+  kind: "message";
+  key: string;
+  message: ChatMessage;
+  tokens: readonly Token[];
+  own: boolean;
+  /** Mentions the reader or answers them. */
+  toMe: boolean;
+  /** What the reader typed, where this tab knows it. */
+  original: string | null;
+}
+
+export interface GapRow {
+  kind: "gap";
+  key: string;
+  from: string;
+  to: string;
+  /** Null where the server did not say how many. */
+  count: number | null;
+  loading: boolean;
+}
+
+export interface RemovedRow {
+  kind: "removed";
+  key: string;
+  /** The last place that was taken away, for reading on from there. */
+  seq: string;
+  displayName: string;
+  username: string;
+  count: number;
+  own: boolean;
+}
+
+export interface NoticeRow {
+  kind: "notice";
+  key: string;
+  text: string;
+}
+
+/** Who looks, and what of their own lines is known. */
+export interface Viewpoint {
+  readonly username: string | null;
+  /** The key and the typed text of one of the viewer's own lines sent from this tab. */
+  ownLine(id: string): { key: string; text: string } | null;
+}
+
+export function messageRow(message: ChatMessage, viewpoint: Viewpoint): MessageRow {
+  const me = viewpoint.username;
+  const own = me !== null && message.user.username === me;
+  const line = own ? viewpoint.ownLine(message.id) : null;
+  return {
+    kind: "message",
+    key: line?.key ?? message.id,
+    message,
+    tokens: tokenize(message.text, message.mentions, me),
+    own,
+    toMe: me !== null && !own && (message.reply_to?.username === me || message.mentions.includes(me)),
+    original: line?.text ?? null,
+  };
+}
+
+/** The place of a row in the room's order; null for those that have none. */
+export function rowSeq(row: Row): string | null {
+  if (row.kind === "message") return row.message.seq;
+  if (row.kind === "gap") return row.to;
+  return row.kind === "removed" ? row.seq : null;
+}
