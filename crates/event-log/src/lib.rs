@@ -14,6 +14,7 @@
 //! is the identity of a partition's log: it changes if, and only if, the log was lost or made anew, so a position is
 //! an offset *and* its epoch.
 
+pub mod embedded;
 pub mod memory;
 #[cfg(test)]
 mod memory_tests;
