@@ -1,7 +1,10 @@
-//! What a style is: the [`Transformer`] trait and the laws that every style keeps.
+//! What a style is: the [`Transformer`] trait, the laws that every style keeps, and the text tools they share.
 //!
 //! This crate deliberately knows nothing of rooms, users or the wire: text in, text out. Start with
-//! [`Transformer`], then read the crate `transformer-plain` for the smallest style there is.
+//! [`Transformer`], then read the crate `transformer-plain` for the smallest style there is and
+//! `transformer-bestie` for a whole voice. A style that is more than a few words is built like this: [`pieces`]
+//! cuts the line, [`Reading`] says what kind of line it is, [`Lexicon`] finds the words to replace, [`Choice`]
+//! decides, and [`Output`] collects within the bounds.
 //!
 //! # The laws
 //! For every [`Line`] whose text is what admission lets through (1 to [`INPUT_CODE_POINTS_MAX`] code points, no
@@ -12,8 +15,30 @@
 //! 4. **Faithful where it matters**: every URL, @mention and emote name of the input stands in the output,
 //!    unchanged, in the same order.
 //! 5. **Never empty** for non-empty input, and never with control characters.
+//!
+//! The feature `laws` brings them as a test suite (`laws::check`) together with the golden harness
+//! (`golden::check`); styles use both as a dev-dependency.
 
-use std::collections::HashSet;
+mod case;
+mod choice;
+mod emotes;
+mod lexicon;
+mod output;
+mod piece;
+mod reading;
+
+#[cfg(any(test, feature = "laws"))]
+pub mod golden;
+#[cfg(any(test, feature = "laws"))]
+pub mod laws;
+
+pub use case::Case;
+pub use choice::Choice;
+pub use emotes::EmoteNames;
+pub use lexicon::{Found, Lexicon};
+pub use output::Output;
+pub use piece::{Kind, Piece, pieces};
+pub use reading::{Reading, is_greeting, is_laughter};
 
 /// Most code points that a line may have before its style.
 pub const INPUT_CODE_POINTS_MAX: usize = 500;
@@ -23,10 +48,6 @@ pub const OUTPUT_CODE_POINTS_MAX: usize = 2_000;
 /// Where a style's choices come from. The server derives it from the message id, so a replay gives the same text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Seed(pub u64);
-
-/// The names that stand for pictures in a room (`Kappa`, `peepoClap`); a style passes them on untouched.
-#[derive(Clone, Debug, Default)]
-pub struct EmoteNames(HashSet<Box<str>>);
 
 /// One line of chat on its way through a style.
 #[derive(Clone, Copy, Debug)]

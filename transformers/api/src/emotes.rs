@@ -1,0 +1,192 @@
+//! Names that stand for pictures: those of the room, and those that every chat knows.
+
+use std::collections::HashSet;
+
+/// The names that stand for pictures in a room (`Kappa`, `peepoClap`); a style passes them on untouched.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EmoteNames(HashSet<Box<str>>);
+
+impl EmoteNames {
+    /// No names: a room without emotes.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether `name` is one of them; letters' case counts.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        !self.0.is_empty() && self.0.contains(name)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<S: Into<Box<str>>> FromIterator<S> for EmoteNames {
+    fn from_iter<I: IntoIterator<Item = S>>(names: I) -> Self {
+        Self(names.into_iter().map(Into::into).collect())
+    }
+}
+
+impl<S: Into<Box<str>>> Extend<S> for EmoteNames {
+    fn extend<I: IntoIterator<Item = S>>(&mut self, names: I) {
+        self.0.extend(names.into_iter().map(Into::into));
+    }
+}
+
+/// Words that every chat reads as a picture, so they stay whole in a room that has no set of its own. Names in
+/// camelCase (`peepoHappy`, `monkaS`) need no entry: the tokeniser knows them by their shape.
+pub(crate) fn is_well_known(word: &str) -> bool {
+    matches!(
+        word,
+        "Kappa"
+            | "Keepo"
+            | "Kreygasm"
+            | "Sadge"
+            | "Madge"
+            | "Bedge"
+            | "Copium"
+            | "Hopium"
+            | "Susge"
+            | "Okayge"
+            | "Clap"
+            | "Pog"
+            | "Poggers"
+            | "POGGERS"
+            | "POG"
+            | "POGGIES"
+            | "Pogey"
+            | "LUL"
+            | "LULW"
+            | "KEKW"
+            | "KEKL"
+            | "KEK"
+            | "ICANT"
+            | "OMEGALUL"
+            | "OMEGALULiguess"
+            | "PEPW"
+            | "EZ"
+            | "GIGACHAD"
+            | "YEP"
+            | "NOPE"
+            | "NOPERS"
+            | "NODDERS"
+            | "HUH"
+            | "COPIUM"
+            | "HOPIUM"
+            | "WAYTOODANK"
+            | "DIESOFCRINGE"
+            | "AINTNOWAY"
+            | "DONTCARE"
+            | "SCHIZO"
+            | "WICKED"
+            | "FLUSHED"
+            | "SAJ"
+            | "MLADY"
+            | "HYPERS"
+            | "PausersHype"
+            | "SMOrc"
+            | "ResidentSleeper"
+            | "Jebaited"
+            | "Weirdge"
+            | "Prayge"
+            | "Gladge"
+            | "Awkward"
+            | "Hmm"
+            | "Hmmge"
+            | "Stare"
+            | "Waiting"
+            | "Corpa"
+            | "Aware"
+            | "Clueless"
+            | "Surely"
+            | "Despair"
+            | "Listening"
+    )
+}
+
+/// Pictures made of punctuation, as whole words.
+pub(crate) fn is_emoticon(chunk: &str) -> bool {
+    chunk.len() <= 4
+        && matches!(
+            chunk,
+            ":)" | ":-)"
+                | ":("
+                | ":-("
+                | ":D"
+                | ":-D"
+                | "D:"
+                | "xD"
+                | "XD"
+                | "xd"
+                | ":P"
+                | ":p"
+                | ";P"
+                | ";p"
+                | ";)"
+                | ";-)"
+                | ":O"
+                | ":o"
+                | "<3"
+                | "</3"
+                | ":3"
+                | ":/"
+                | ":\\"
+                | ":'("
+                | ":')"
+                | "T_T"
+                | "^^"
+                | "^_^"
+                | "o/"
+                | "\\o/"
+                | "-_-"
+                | "O_o"
+                | "o_O"
+                | "o_o"
+                | "O_O"
+                | "o7"
+                | "B)"
+                | ">:("
+                | "R)"
+                | ":|"
+                | ":S"
+                | "=)"
+                | "=("
+                | "=D"
+                | "uwu"
+                | "owo"
+                | "UwU"
+                | "OwO"
+                | ">_<"
+                | "._."
+                | ":z"
+                | "#/"
+                | ":>"
+                | ":<"
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_collected_and_found_as_written() {
+        let mut names: EmoteNames = ["peepoClap", "<3"].into_iter().collect();
+        names.extend([String::from("Kappa")]);
+        assert_eq!(names.len(), 3);
+        assert!(names.contains("peepoClap") && names.contains("Kappa"));
+        assert!(!names.contains("kappa"));
+        assert!(EmoteNames::new().is_empty());
+    }
+}
