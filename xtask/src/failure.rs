@@ -48,7 +48,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage(what) | Self::Repository(what) => f.write_str(what),
-            Self::Missing { what, remedy } => write!(f, "{what} is missing; install it with: {remedy}"),
+            Self::Missing { what, remedy } => write!(f, "{what} is missing; to get it: {remedy}"),
             Self::Start { line, source } => write!(f, "cannot start `{line}`: {source}"),
             Self::Command { line, status } => write!(f, "`{line}` failed: {status}"),
             Self::Answer { line, what } => write!(f, "`{line}`: {what}"),

@@ -35,7 +35,10 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     let wanted = fs::read_to_string(&fresh.path).map_err(|error| Failure::file(&fresh.path, error))?;
     let found = fs::read_to_string(&path).unwrap_or_default();
     match first_difference(&found, &wanted) {
-        None => Ok(()),
+        None => {
+            note(&format!("{GENERATED} is current"));
+            Ok(())
+        }
         Some(line) => Err(Failure::Repository(format!(
             "{GENERATED}:{line}: differs from what the protocol crate says; renew it with `cargo xtask gen-types`"
         ))),

@@ -11,7 +11,7 @@ use std::{
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::mpsc::{self, Receiver, RecvTimeoutError},
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use serde_json::Value;
@@ -209,7 +209,9 @@ struct DataFolder {
 
 impl DataFolder {
     fn create() -> Result<Self> {
-        let path = std::env::temp_dir().join(format!("twitchy-journey-{}", std::process::id()));
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let name = format!("twitchy-journey-{}-{}", std::process::id(), since.as_millis());
+        let path = std::env::temp_dir().join(name);
         // Not `create_dir_all`: a folder that is there already is not ours to take away.
         fs::create_dir(&path).map_err(|error| Failure::file(&path, error))?;
         Ok(Self { path })

@@ -72,12 +72,13 @@ impl<'a> Source<'a> {
 
     /// Written by a program, or kept byte by byte as test data.
     fn is_verbatim(self) -> bool {
-        ["__generated__", "golden", "snapshots", "fixtures", "corpus"]
-            .iter()
-            .any(|folder| self.is_under(folder))
-            || self.has_extension(&["proptest-regressions"])
+        let name = self.path.rsplit('/').next().unwrap_or(self.path);
+        VERBATIM_FOLDERS.iter().any(|folder| self.is_under(folder)) || name.starts_with("golden.")
     }
 }
+
+const VERBATIM_FOLDERS: [&str; 6] =
+    ["__generated__", "golden", "snapshots", "fixtures", "corpus", "proptest-regressions"];
 
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let mut findings = dependencies::check(&read(workspace.cargo().args([
@@ -143,6 +144,7 @@ mod tests {
     fn folders_are_told_from_parts_of_names() {
         let source = |path| Source { path, text: "" };
         assert!(source("crates/protocol/golden/ack.json").is_verbatim());
+        assert!(source("transformers/plain/golden.txt").is_verbatim());
         assert!(!source("crates/golden-fleece/src/lib.rs").is_verbatim());
         assert!(!source("golden").is_verbatim());
     }
