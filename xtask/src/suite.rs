@@ -309,12 +309,13 @@ mod tests {
 
     #[test]
     fn options_are_taken_apart() {
-        let options = parse(&["--keep-going", "rust", "--no-e2e", "--", "-p", "chat"]).expect("valid");
+        let options =
+            parse(&["--keep-going", "rust", "--no-e2e", "--", "resume", "--release"]).expect("valid");
         let expected = Options {
             no_e2e: true,
             keep_going: true,
             step: Some("rust".into()),
-            cargo_test: vec!["-p".into(), "chat".into()],
+            cargo_test: vec!["resume".into(), "--release".into()],
         };
         assert_eq!(options, expected);
         assert!(parse(&["--fast"]).is_err());
