@@ -49,7 +49,7 @@ pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
 pub(super) fn probe_space(folder: &Path, bytes: usize, watch: &FileWatch) -> io::Result<()> {
     let path = folder.join("space.probe");
     let result = (|| {
-        watch.before_write()?;
+        watch.before_probe()?;
         let mut file = private_file().create(true).truncate(true).open(&path)?;
         // Not zeros: a file system may store those without taking space.
         file.write_all(&vec![0xA5; bytes])?;
@@ -116,6 +116,15 @@ impl FileWatch {
     }
 
     #[cfg_attr(not(test), allow(clippy::unnecessary_wraps, clippy::unused_self))]
+    fn before_probe(&self) -> io::Result<()> {
+        #[cfg(test)]
+        if let Some(Fault::Write(kind) | Fault::Probe(kind)) = &*self.fault.lock() {
+            return Err((*kind).into());
+        }
+        Ok(())
+    }
+
+    #[cfg_attr(not(test), allow(clippy::unnecessary_wraps, clippy::unused_self))]
     fn before_write(&self) -> io::Result<()> {
         #[cfg(test)]
         if let Some(Fault::Write(kind)) = &*self.fault.lock() {
@@ -134,7 +143,7 @@ impl FileWatch {
                 let _ = release.recv();
             }
             Some(Fault::Panic) => panic!("injected"),
-            Some(Fault::Write(_)) | None => {}
+            Some(Fault::Write(_) | Fault::Probe(_)) | None => {}
         }
         Ok(())
     }
@@ -150,6 +159,8 @@ pub(super) fn is_no_space(kind: ErrorKind) -> bool {
 pub(super) enum Fault {
     /// Every write fails like this.
     Write(ErrorKind),
+    /// There is no room beside the log, but there is inside its file.
+    Probe(ErrorKind),
     /// Every sync fails like this.
     Sync(ErrorKind),
     /// Every sync reports itself and waits to be let go.

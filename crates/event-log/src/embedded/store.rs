@@ -122,10 +122,10 @@ impl Store {
         let mut builder = Builder::new();
         builder.set_cache_size(CACHE_BYTES);
         builder.set_repair_callback(|session| {
-            tracing::warn!(
-                progress = session.progress(),
-                "the log was not closed: checking every page of it, which takes a while on a large one"
-            );
+            // It is called for each of the passes.
+            if session.progress() == 0.0 {
+                tracing::warn!("the log was not closed: checking every page of it");
+            }
         });
         Ok(Self { db: builder.create_with_backend(file)?, watch: Arc::clone(watch) })
     }

@@ -23,7 +23,7 @@ use std::{
     fs::File,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// Most records in one commit. At 0.4 kB a commit of 4,096 takes about 30 ms on two busy cores; larger groups would gain
@@ -35,6 +35,9 @@ const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
 const TRIM_STEP_RECORDS: u64 = 4096;
 /// What the disk must be able to take before appends are accepted again: one group.
 const SPACE_PROBE_BYTES: usize = GROUP_BYTES_MAX;
+/// Every how many failed probes the log is tried all the same: trimmed pages inside its file may do without new space.
+/// A failed try costs one opening, so with the wait of [`Writer::probe_wait`] at most 1/30 of the time goes there.
+const PROBES_PER_TRY: u32 = 30;
 
 pub(super) struct Writer {
     shared: Arc<Shared>,
@@ -43,6 +46,9 @@ pub(super) struct Writer {
     lock: File,
     /// Newest durable offset per partition, as the log has it.
     last: Vec<u64>,
+    /// Failed probes since the disk was full.
+    probes: u32,
+    reopen_took: Duration,
 }
 
 /// What to do next.
@@ -53,9 +59,15 @@ enum Work {
     Stop,
 }
 
+/// Why the file could not be opened again.
+struct NotOpened {
+    detail: String,
+    no_space: bool,
+}
+
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>, witness: Witness, lock: File, last: Vec<u64>) -> Self {
-        Self { shared, witness, lock, last }
+        Self { shared, witness, lock, last, probes: 0, reopen_took: Duration::ZERO }
     }
 
     /// The thread: until the log is closed.
@@ -97,7 +109,7 @@ impl Writer {
                 Condition::Open => self.shared.wake.wait(&mut queue),
                 Condition::Full(_) | Condition::Failed(_) if queue.closing => return Work::Stop,
                 Condition::Full(_) => {
-                    let until = Instant::now() + self.shared.options.space_probe_every;
+                    let until = Instant::now() + self.probe_wait();
                     if self.shared.wake.wait_until(&mut queue, until).timed_out() {
                         return Work::Probe;
                     }
@@ -170,8 +182,11 @@ impl Writer {
                 return;
             }
             Ok(_) => return self.fail("the log is not as it was before the disk was full", group),
-            Err(_) if verdict == Verdict::NoSpaceNotCommitted => AppendError::StorageFull,
-            Err(error) => AppendError::Unknown(error),
+            Err(NotOpened { no_space: true, .. }) if verdict == Verdict::NoSpaceNotCommitted => {
+                AppendError::StorageFull
+            }
+            Err(NotOpened { no_space: true, detail }) => AppendError::Unknown(detail),
+            Err(NotOpened { no_space: false, detail }) => return self.fail(&detail, group),
         };
         answer_all(group, &answer);
         // Those that still waited were never tried.
@@ -188,12 +203,20 @@ impl Writer {
     }
 
     /// Lets go of the file and opens it again. Until that works, only what is in memory can be read.
-    fn reopen(&self) -> Result<Vec<Stored>, String> {
+    fn reopen(&mut self) -> Result<Vec<Stored>, NotOpened> {
+        let start = Instant::now();
+        let result = self.drop_and_open();
+        self.reopen_took = start.elapsed();
+        result
+    }
+
+    fn drop_and_open(&self) -> Result<Vec<Stored>, NotOpened> {
         let mut slot = self.shared.store.write();
         let old = slot.take();
         let dropped = catch_unwind(AssertUnwindSafe(|| drop(old)));
         if dropped.is_err() {
-            return Err("the database library panicked while closing".to_owned());
+            let detail = "the database library panicked while closing".to_owned();
+            return Err(NotOpened { detail, no_space: false });
         }
         let path = self.shared.folder.join(FILE_NAME);
         match open_file(&path, self.shared.options.partitions, &self.shared.watch) {
@@ -201,18 +224,20 @@ impl Writer {
                 *slot = Some(store);
                 Ok(stored)
             }
-            Err(error) => {
-                let no_space = error.is_no_space();
-                let error = error.to_string();
-                tracing::warn!(error, no_space, "the log could not be opened again yet");
-                Err(error)
-            }
+            Err(error) => Err(NotOpened { no_space: error.is_no_space(), detail: error.to_string() }),
         }
+    }
+
+    /// A large log takes long to open (every page is checked), so it is not opened all the time.
+    fn probe_wait(&self) -> Duration {
+        self.shared.options.space_probe_every.max(self.reopen_took)
     }
 
     /// Is there space again?
     fn probe(&mut self) {
-        if probe_space(&self.shared.folder, SPACE_PROBE_BYTES, &self.shared.watch).is_err() {
+        let space = probe_space(&self.shared.folder, SPACE_PROBE_BYTES, &self.shared.watch).is_ok();
+        self.probes += 1;
+        if !space && !self.probes.is_multiple_of(PROBES_PER_TRY) {
             return;
         }
         if self.shared.store.read().is_none() {
@@ -221,11 +246,21 @@ impl Writer {
                     return self.fail("the log is shorter than it was before the disk was full", Vec::new());
                 }
                 Ok(_) => {}
-                Err(_) => return,
+                Err(NotOpened { no_space: true, .. }) => return,
+                Err(NotOpened { detail, .. }) => return self.fail(&detail, Vec::new()),
             }
         }
-        tracing::info!(path = %self.shared.folder.display(), "there is space again: taking records");
-        self.shared.queue.lock().condition = Condition::Open;
+        // An empty commit writes pages and syncs like any other.
+        let tried = self.shared.with_store(|s| (s.commit(&BTreeMap::new()), s.verdict()));
+        match tried {
+            Ok((Ok(()), _)) => {
+                self.probes = 0;
+                tracing::info!(path = %self.shared.folder.display(), "there is space again: taking records");
+                self.shared.queue.lock().condition = Condition::Open;
+            }
+            Ok((Err(detail), Verdict::Failed)) | Err(detail) => self.fail(&detail, Vec::new()),
+            Ok((Err(detail), verdict)) => self.no_space(&detail, verdict, Vec::new()),
+        }
     }
 
     /// Takes over what opening found: records whose callers were told `Unknown` may be there.

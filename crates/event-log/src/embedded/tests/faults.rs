@@ -107,6 +107,20 @@ async fn a_full_disk_refuses_and_later_takes_again() {
 }
 
 #[tokio::test]
+async fn room_inside_the_file_is_found_without_room_on_the_disk() {
+    let base = TempDir::new().expect("a temporary folder");
+    let (log, watch) = open_watched(base.path());
+    write_texts(&log, 10).await;
+    *watch.fault.lock() = Some(Fault::Write(ErrorKind::StorageFull));
+    assert_eq!(write(&log, "no").await, Err(AppendError::StorageFull));
+    *watch.fault.lock() = Some(Fault::Probe(ErrorKind::StorageFull));
+    let trim = log.trim(P0, Offset(5));
+    no_space_to_space(&log).await;
+    assert_eq!(trim.await, Ok(()), "retention goes on by itself");
+    assert_eq!(write(&log, "yes").await, Ok(Offset(11)));
+}
+
+#[tokio::test]
 async fn a_full_disk_can_be_closed() {
     let base = TempDir::new().expect("a temporary folder");
     let (log, watch) = open_watched(base.path());
