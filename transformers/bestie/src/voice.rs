@@ -1,0 +1,406 @@
+//! How the bestie says a line: the ritual for greetings, the weaving of words for everything else.
+
+use transformer_api::{Case, Choice, Found, Kind, Line, Output, Piece, Reading, is_greeting, is_laughter};
+
+use crate::frames::{ASIDES, Mood, QUESTION_TAGS, SOFT_TAGS, TAGS};
+use crate::words;
+
+/// Code points that replacements may add beyond the line's own length, so that a line of `lol lol lol …` does not
+/// swell to four times its size.
+const SPARE_CODE_POINTS: usize = 40;
+/// From this many code points on, a line gets an opener or a closer, not both.
+const SHORT_FRAME_CODE_POINTS_MIN: usize = 90;
+
+/// The house ritual around the greeting: `hi there` → `… Fr fr, hi bestie! …`.
+pub(crate) fn ritual(line: Line<'_>, pieces: &[Piece<'_>]) -> String {
+    let mut out = Output::new(line.text);
+    out.add("Hey bestie! ✨💅  Fr fr, ");
+    let mut greeted = false;
+    let mut words = 0;
+    let last = pieces.iter().rposition(|p| !matches!(p.kind, Kind::Space | Kind::Punctuation)).unwrap_or(0);
+    for (at, piece) in pieces.iter().enumerate() {
+        match piece.kind {
+            Kind::Word => {
+                let case = Case::of(piece.text);
+                let by = if words == 0 || is_greeting(piece.text) { None } else { addressee(piece.text) };
+                words += 1;
+                greeted |= by.is_some() || (words > 1 && is_person(piece.text));
+                match by {
+                    Some(by) => _ = out.replace(piece.text, by, case),
+                    None if words == 1 && case == Case::Capital => {
+                        out.replace(piece.text, &piece.text.to_lowercase(), Case::Lower);
+                    }
+                    None => out.pass(piece.text),
+                }
+            }
+            Kind::Mention => {
+                greeted = true;
+                out.pass(piece.text);
+            }
+            // The ritual brings its own stops.
+            Kind::Punctuation if at > last => out.skip(piece.text),
+            _ => out.pass(piece.text),
+        }
+        // With nobody named, it is the bestie who is greeted, after the words and before any picture.
+        let more = pieces[at + 1..].iter().any(|p| matches!(p.kind, Kind::Word | Kind::Mention));
+        if !greeted && !more && words > 0 && at <= last {
+            let shouted = piece.kind == Kind::Word && Case::of(piece.text) == Case::Upper;
+            out.add_in(" bestie", if shouted { Case::Upper } else { Case::Lower });
+            greeted = true;
+        }
+    }
+    out.add(if pieces.get(last).is_some_and(|p| p.kind == Kind::Emote) { " !" } else { "!" });
+    out.add("  No cap, slayyy.  Busssin.  🤪");
+    out.finish()
+}
+
+fn addressee(word: &str) -> Option<&'static str> {
+    let is = |of: &[&str]| of.iter().any(|known| known.eq_ignore_ascii_case(word));
+    if is(&[
+        "there", "friend", "bro", "dude", "man", "mate", "buddy", "pal", "girl", "sir", "again", "streamer",
+    ]) {
+        Some("bestie")
+    } else if is(&[
+        "everyone",
+        "everybody",
+        "all",
+        "chat",
+        "guys",
+        "folks",
+        "people",
+        "friends",
+        "peeps",
+        "bros",
+        "gang",
+        "team",
+        "y'all",
+        "yall",
+        "fam",
+        "mates",
+        "boys",
+        "ladies",
+        "girls",
+        "world",
+        "gentlemen",
+    ]) {
+        Some("besties")
+    } else {
+        None
+    }
+}
+
+fn is_person(word: &str) -> bool {
+    ["bestie", "besties", "mods", "you"].iter().any(|known| known.eq_ignore_ascii_case(word))
+}
+
+/// Any line that is more than a greeting.
+pub(crate) fn say(line: Line<'_>, pieces: &[Piece<'_>], reading: &Reading) -> String {
+    let code_points = line.text.chars().count();
+    let mood = Mood::of(pieces, reading, code_points);
+    let frame = mood.frame();
+    let mut choice = Choice::new(line.seed);
+    let case = if reading.shouting { Case::Upper } else { Case::Lower };
+    // Which of opener and closer: short lines need both to carry the voice, long ones neither in full.
+    let (mut opens, mut closes) = match choice.index(4) {
+        _ if reading.words <= 2 => (!reading.shouting, true),
+        shape if code_points >= SHORT_FRAME_CODE_POINTS_MIN => (shape < 2, shape >= 2),
+        0 => (true, false),
+        1 => (false, true),
+        _ => (true, true),
+    };
+    if mood == Mood::Sad {
+        (opens, closes) = (true, true);
+    }
+    let mut weaver = Weaver {
+        out: Output::new(line.text),
+        pieces,
+        reading,
+        mood,
+        spare: code_points + SPARE_CODE_POINTS,
+        previous: &[],
+        aside: mood <= Mood::Link && choice.chance(50),
+        tagged: !opens || choice.chance(35),
+        choice,
+        capital: true,
+    };
+    let alone = weaver.alone();
+    opens &= !reading.greeting && !alone && !frame.openers.is_empty();
+    weaver.tagged &= !alone && reading.words >= 3;
+    if opens {
+        weaver.open(frame.openers, case);
+    }
+    weaver.body();
+    if closes || !opens {
+        let closer = weaver.choice.pick(frame.closers);
+        weaver.out.add("  ");
+        weaver.out.add_in(closer, case);
+    }
+    weaver.out.finish()
+}
+
+struct Weaver<'a> {
+    out: Output,
+    pieces: &'a [Piece<'a>],
+    reading: &'a Reading,
+    mood: Mood,
+    choice: Choice,
+    /// Code points that replacements may still add.
+    spare: usize,
+    /// What the last replacement chose from, so that it is not said twice running.
+    previous: &'static [&'static str],
+    /// Whether an aside after `is` is still to come.
+    aside: bool,
+    /// Whether the last sentence gets a tag.
+    tagged: bool,
+    /// Whether the next word begins a sentence.
+    capital: bool,
+}
+
+impl Weaver<'_> {
+    /// Whether the line is a single standalone answer, which needs no opener.
+    fn alone(&self) -> bool {
+        let words_end = self.pieces.iter().rposition(|p| p.kind == Kind::Word).map_or(0, |at| at + 1);
+        self.standalone(0).is_some_and(|found| found.pieces >= words_end)
+    }
+
+    fn open(&mut self, openers: &[&str], case: Case) {
+        let opener = self.choice.pick(openers);
+        self.out.add_in(opener, case);
+        let flows = opener.ends_with(|c: char| c.is_alphabetic() || c == ',' || c == ':');
+        self.out.add(if flows { " " } else { "  " });
+        self.capital = !flows;
+    }
+
+    fn body(&mut self) {
+        let end = self.sentence_end();
+        let mut at = 0;
+        while at < self.pieces.len() {
+            if at == end {
+                self.tag();
+            }
+            at += self.piece(at);
+        }
+        if end >= self.pieces.len() {
+            self.tag();
+            self.stop();
+        }
+    }
+
+    /// Where the closing punctuation begins; the number of pieces if there is none.
+    fn sentence_end(&self) -> usize {
+        match self.pieces.last() {
+            Some(last) if last.kind == Kind::Punctuation && last.text.starts_with(['.', '!', '?', '…']) => {
+                self.pieces.len() - 1
+            }
+            _ => self.pieces.len(),
+        }
+    }
+
+    fn tag(&mut self) {
+        if !std::mem::take(&mut self.tagged) || !self.ends_with_word() {
+            return;
+        }
+        let tags = match self.mood {
+            Mood::Sad => SOFT_TAGS,
+            _ if self.reading.question => QUESTION_TAGS,
+            _ => TAGS,
+        };
+        let tag = self.choice.pick(tags);
+        let case = if self.reading.shouting { Case::Upper } else { Case::Lower };
+        if !self.out.as_str().ends_with("bestie") {
+            self.out.add_in(tag, case);
+        }
+    }
+
+    /// Ends a sentence that has no stop of its own.
+    fn stop(&mut self) {
+        if self.ends_with_word() {
+            let stop = match (self.reading.question, self.reading.shouting) {
+                (true, _) => "?",
+                (_, true) => "!!",
+                _ if self.choice.chance(35) => "!",
+                _ => ".",
+            };
+            self.out.add(stop);
+        } else if self.reading.question {
+            self.out.add(" ?");
+        }
+    }
+
+    fn ends_with_word(&self) -> bool {
+        self.pieces
+            .iter()
+            .rfind(|p| !matches!(p.kind, Kind::Space | Kind::Punctuation))
+            .is_some_and(|p| matches!(p.kind, Kind::Word | Kind::Number))
+            && self
+                .pieces
+                .last()
+                .is_some_and(|p| p.kind != Kind::Punctuation || p.text.starts_with(['.', '!', '?', '…']))
+    }
+
+    /// Says the piece at `at`, and more if it begins a phrase; returns how many.
+    fn piece(&mut self, at: usize) -> usize {
+        let piece = self.pieces[at];
+        if piece.kind != Kind::Word {
+            self.out.pass(piece.text);
+            self.capital &= piece.kind == Kind::Space || piece.text == "\"";
+            return 1;
+        }
+        if let Some(said) = self.article(at) {
+            return said;
+        }
+        if is_laughter(piece.text) && words::inside().word(piece.text).is_none() {
+            self.say_instead(
+                Found { answers: &["i'm cackling", "i'm wheezing", "ahaha stop"], pieces: 1 },
+                at,
+            );
+            return 1;
+        }
+        if let Some(found) = self.standalone(at).or_else(|| words::inside().find(self.pieces, at)) {
+            self.say_instead(found, at);
+            self.greet(at);
+            return found.pieces;
+        }
+        self.say_itself(piece.text);
+        self.previous = &[];
+        self.greet(at);
+        self.aside(at);
+        1
+    }
+
+    fn say_itself(&mut self, text: &str) {
+        let small = text.chars().next().filter(|_| self.capital).filter(|c| c.is_lowercase());
+        match small {
+            Some(_) => _ = self.out.replace(text, text, Case::Capital),
+            None => self.out.pass(text),
+        }
+        self.capital = false;
+    }
+
+    fn say_instead(&mut self, found: Found, at: usize) {
+        let answer = self.choice.pick(found.answers);
+        self.say_answer(answer, found, at);
+    }
+
+    fn say_answer(&mut self, answer: &str, found: Found, at: usize) {
+        let originals = &self.pieces[at..at + found.pieces];
+        let old: usize = originals.iter().map(|p| p.text.chars().count()).sum();
+        let growth = answer.chars().count().saturating_sub(old);
+        let again = std::ptr::eq(self.previous, found.answers);
+        if again || growth > self.spare {
+            self.previous = &[];
+            for piece in originals {
+                if piece.kind == Kind::Word { self.say_itself(piece.text) } else { self.out.pass(piece.text) }
+            }
+            return;
+        }
+        self.spare -= growth;
+        self.previous = found.answers;
+        let shouted = originals
+            .iter()
+            .all(|p| p.kind != Kind::Word || Case::of(p.text) == Case::Upper || p.text.len() == 1);
+        let case = if self.reading.shouting || (shouted && Case::of(originals[0].text) == Case::Upper) {
+            Case::Upper
+        } else if self.capital || (Case::of(originals[0].text) == Case::Capital) {
+            Case::Capital
+        } else {
+            Case::Lower
+        };
+        self.capital = false;
+        for piece in &originals[1..] {
+            self.out.skip(piece.text);
+        }
+        // An answer that ends in a comma wants words after it.
+        let wordy = self.pieces.get(at + found.pieces + 1).is_some_and(|p| p.kind != Kind::Punctuation);
+        let answer = if wordy { answer } else { answer.trim_end_matches(',') };
+        self.out.replace(originals[0].text, answer, case);
+    }
+
+    /// `a` and `an` follow the word that is said, not the one that was typed.
+    fn article(&mut self, at: usize) -> Option<usize> {
+        let article = self.pieces[at].text;
+        if !article.eq_ignore_ascii_case("a") && !article.eq_ignore_ascii_case("an") {
+            return None;
+        }
+        if words::inside().find(self.pieces, at).is_some_and(|found| found.pieces > 1) {
+            return None;
+        }
+        let found = words::inside().find(self.pieces, at + 2)?;
+        let mut answer = self.choice.pick(found.answers);
+        // An answer with an article of its own takes the place of both.
+        for own in ["a ", "an ", "the "] {
+            answer = answer.strip_prefix(own).unwrap_or(answer);
+        }
+        let vowel = answer.starts_with(['a', 'e', 'i', 'o', 'u']);
+        let case = match Case::of(article) {
+            _ if self.reading.shouting => Case::Upper,
+            _ if self.capital => Case::Capital,
+            case => case,
+        };
+        self.capital = false;
+        self.out.replace(article, if vowel { "an" } else { "a" }, case);
+        self.out.pass(self.pieces[at + 1].text);
+        self.previous = &[];
+        self.spare += SPARE_CODE_POINTS.min(answer.len());
+        self.say_answer(answer, found, at + 2);
+        Some(2 + found.pieces)
+    }
+
+    /// The standalone answer, if a whole clause begins at `at`.
+    fn standalone(&self, at: usize) -> Option<Found> {
+        let is_edge =
+            |p: &Piece<'_>| matches!(p.kind, Kind::Punctuation | Kind::Emote | Kind::Symbol | Kind::Mention);
+        let before = self.pieces[..at].iter().rfind(|p| p.kind != Kind::Space);
+        if before.is_some_and(|p| !is_edge(p)) {
+            return None;
+        }
+        let found = words::standalone().find(self.pieces, at)?;
+        let after = self.pieces[at + found.pieces..].iter().find(|p| p.kind != Kind::Space);
+        after.is_none_or(is_edge).then_some(found)
+    }
+
+    /// `hi what game is this` → `hi bestie, what …`.
+    fn greet(&mut self, at: usize) {
+        if at != 0 || !self.reading.greeting {
+            return;
+        }
+        let next = self.pieces.iter().skip(at + 1).find(|p| p.kind != Kind::Space);
+        if next.is_some_and(|p| p.kind == Kind::Word && addressee(p.text).is_none() && !is_person(p.text)) {
+            let case = if self.reading.shouting { Case::Upper } else { Case::Lower };
+            self.out.add_in(" bestie,", case);
+        }
+    }
+
+    /// `this is fine` → `this is lowkey fine`, once in a line and never in a question.
+    fn aside(&mut self, at: usize) {
+        if !self.aside || self.reading.question || at < 2 || self.pieces[at - 2].kind != Kind::Word {
+            return;
+        }
+        let word = self.pieces[at].text;
+        if !["is", "are", "was", "were", "i'm", "it's", "that's"].iter().any(|w| w.eq_ignore_ascii_case(word))
+        {
+            return;
+        }
+        let next = self.pieces.get(at + 2).filter(|p| p.kind == Kind::Word);
+        let strong = [
+            "so",
+            "very",
+            "really",
+            "too",
+            "not",
+            "what",
+            "why",
+            "how",
+            "literally",
+            "actually",
+            "honestly",
+            "it",
+        ];
+        if next.is_some_and(|p| !strong.iter().any(|s| s.eq_ignore_ascii_case(p.text))) {
+            self.aside = false;
+            let aside = self.choice.pick(ASIDES);
+            let case = if self.reading.shouting { Case::Upper } else { Case::Lower };
+            self.out.add_in(aside, case);
+        }
+    }
+}
