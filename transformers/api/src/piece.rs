@@ -103,7 +103,9 @@ impl<'a> Cutter<'a, '_> {
         let bare = trim_stops(chunk);
         let inner = bare.trim_start_matches(['(', '"', '\'', '[', '{', '*']);
         for (before, whole) in [(0, chunk), (0, bare), (bare.len() - inner.len(), inner)] {
-            if self.emotes.contains(whole) || is_emoticon(whole) {
+            // Most are bare words, which `word` and `number` look up.
+            let is_bare = whole.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+            if is_emoticon(whole) || (!is_bare && self.emotes.contains(whole)) {
                 if before > 0 {
                     self.push(self.at + before, Kind::Punctuation);
                 }
@@ -207,7 +209,7 @@ impl<'a> Cutter<'a, '_> {
             length += next.len();
         }
         let (word, after) = rest.split_at(length);
-        if self.emotes.contains(word) || is_well_known(word) {
+        if is_well_known(word) || self.emotes.contains(word) {
             return (Kind::Emote, length);
         }
         // `we're` may hide an emote before its apostrophe only where a room has such a name.

@@ -8,7 +8,7 @@ use crate::{Case, Kind, Piece};
 pub struct Reading {
     /// Written in capitals throughout, with four letters or more.
     pub shouting: bool,
-    /// Ends with a question mark, or begins like a question and does not end otherwise.
+    /// Ends with a question mark, or its last clause begins like a question and does not end otherwise.
     pub question: bool,
     /// Begins with a greeting.
     pub greeting: bool,
@@ -29,16 +29,35 @@ impl Reading {
         let mut reading = Self::default();
         let (mut upper, mut lower) = (0_usize, 0_usize);
         let mut bare = true;
+        // The first two words of the clause that is open, without a greeting before them.
         let mut opening: [&str; 2] = ["", ""];
+        let mut clause_words = 0;
+        let mut first = "";
         let mut end = "";
         for piece in pieces {
             match piece.kind {
                 Kind::Word => {
-                    if let Some(place) = opening.get_mut(reading.words) {
-                        *place = piece.text;
+                    bare = bare && (is_greeting(piece.text) || is_greeted(piece.text));
+                    match reading.words {
+                        0 => {
+                            first = piece.text;
+                            reading.greeting = is_greeting(first);
+                        }
+                        1 if is(first, &["good"]) => {
+                            reading.greeting = is(piece.text, &["morning", "evening", "afternoon", "day"]);
+                        }
+                        _ => {}
                     }
-                    bare &= is_greeting(piece.text) || is_greeted(piece.text);
                     reading.words += 1;
+                    if !end.is_empty() {
+                        clause_words = 0;
+                    }
+                    if clause_words > 0 || !(bare && reading.greeting) {
+                        if let Some(place) = opening.get_mut(clause_words) {
+                            *place = piece.text;
+                        }
+                        clause_words += 1;
+                    }
                     end = "";
                     if is_laughter(piece.text) {
                         reading.laughter = true;
@@ -67,12 +86,10 @@ impl Reading {
             }
         }
         reading.shouting = upper >= 4 && upper >= 4 * lower;
-        reading.greeting = is_greeting(opening[0])
-            || (is(opening[0], &["good"]) && is(opening[1], &["morning", "evening", "afternoon", "day"]));
         reading.bare_greeting =
             reading.greeting && bare && reading.words <= 6 && !end.contains(['?', '？', '؟']);
         reading.question = end.contains(['?', '？', '؟'])
-            || (reading.words >= 2 && !end.contains(['.', '!']) && asks(opening[0], opening[1]));
+            || (clause_words >= 2 && !end.contains(['.', '!']) && asks(opening[0], opening[1]));
         reading
     }
 }
@@ -184,10 +201,13 @@ pub fn is_laughter(word: &str) -> bool {
         "lol", "lul", "lulw", "lmao", "lmfao", "rofl", "roflmao", "kek", "kekw", "omegalul", "xd", "xdd",
         "icant", "loll", "lolol", "lels", "lel",
     ];
-    if word.len() < 2 {
+    let bytes = word.as_bytes();
+    let may = |first: &u8| {
+        matches!(first.to_ascii_lowercase(), b'a' | b'h' | b'i' | b'j' | b'k' | b'l' | b'o' | b'r' | b'x')
+    };
+    if word.len() < 2 || !bytes.first().is_some_and(may) {
         return false;
     }
-    let bytes = word.as_bytes();
     let rolling = || {
         let (a, b) = (bytes[0].to_ascii_lowercase(), bytes[1].to_ascii_lowercase());
         word.len() >= 4

@@ -49,7 +49,7 @@ impl Mood {
         if reading.words == 0 {
             return Self::wordless(pieces);
         }
-        if reading.words == 1 && code_points <= 2 && pieces.iter().all(|p| p.kind != Kind::Symbol) {
+        if pieces.len() <= 2 && pieces.iter().any(|p| p.kind == Kind::Word && p.text.chars().count() == 1) {
             return Self::Letter;
         }
         if pieces.first().is_some_and(|p| p.kind == Kind::Command) {
@@ -214,7 +214,7 @@ impl Mood {
                 ],
             ),
             Self::Shade => (
-                &["The shade. 🌚", "Oh, we're being mean today:", "Not the violence, bestie,"],
+                &["The shade. 🌚", "Oh, we're being mean today:", "Not the violence, bestie. 😬"],
                 &[
                     "Be so for real. 💀",
                     "Who hurt you, bestie? 🫂",
@@ -287,7 +287,7 @@ impl Mood {
                 ],
             ),
             Self::Letter => (
-                &["Bestie."],
+                &["Bestie just said", "And I quote:", "The whole message:"],
                 &[
                     "So mysterious. 🤫",
                     "A woman of few words. 💅",
@@ -336,7 +336,7 @@ fn topics() -> &'static Lexicon {
     static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| {
         Lexicon::new(&[
             (
-                "sad|depressed|crying|cry|lonely|heartbroken|grief|funeral|passed away|broke up|dumped me|my dog died|my cat \
+                "sad|depressed|crying|cry|lonely|heartbroken|want to die|wanna die|kill myself|suicidal|grief|funeral|passed away|broke up|dumped me|my dog died|my cat \
                  died|my dad died|my mom died|grandma died|grandpa died|died yesterday|died today|dog died|cat died|miss you|i \
                  miss|fired|failed my|hospital|cancer|anxious|anxiety|rough day|bad day|worst day|hurts|got dumped|i'm not ok|im \
                  not ok|feeling down|hate my life|hate myself",
@@ -359,12 +359,12 @@ fn topics() -> &'static Lexicon {
                 &["lag"],
             ),
             (
-                "lost|lose|loses|losing|died|dies|dying|dead|throw|throwing|threw|unlucky|skill issue|game over|defeat|choked|choke|rip|\
+                "lost|lose|loses|losing|died|dies|dying|throw|i am dead|throwing|threw|unlucky|skill issue|game over|defeat|choked|choke|rip|\
                  wiped|got destroyed",
                 &["lose"],
             ),
             (
-                "gg|ggs|ggwp|win|wins|won|winning|winner|clutch|victory|ez|champion|champions|let's go|lets go|letsgo|lesgo|lfg|ace|\
+                "gg|ggs|ggwp|win|wins|won|winning|winner|clutch|boss is dead|victory|ez|champion|champions|let's go|lets go|letsgo|lesgo|lfg|ace|\
                  pentakill|highscore|new record|world record|beat the|ranked up|promoted",
                 &["win"],
             ),

@@ -11,23 +11,30 @@ const SPARE_CODE_POINTS: usize = 40;
 /// From this many code points on, a line gets an opener or a closer, not both.
 const SHORT_FRAME_CODE_POINTS_MIN: usize = 90;
 
+/// How much of a closer or tag may not stand in the line already.
+const REPEAT_BYTES: usize = 7;
+/// Words that lose their capital when an opener flows into them; of others it could be part of the name.
+const STARTERS: &[&str] = &[
+    "The", "This", "That", "These", "It", "It's", "What", "Why", "How", "When", "Where", "Who", "Is", "Are",
+    "Do", "Does", "Did", "Can", "We", "You", "He", "She", "They", "My", "Your", "Just", "So", "If", "In",
+    "On", "At", "There", "Not", "A",
+];
+
 /// The house ritual around the greeting: `hi there` → `… Fr fr, hi bestie! …`.
 pub(crate) fn ritual(line: Line<'_>, pieces: &[Piece<'_>]) -> String {
     let mut out = Output::new(line.text);
     out.add("Hey bestie! ✨💅  Fr fr, ");
+    let last = pieces.iter().rposition(|p| matches!(p.kind, Kind::Word | Kind::Mention)).unwrap_or(0);
     let mut greeted = false;
-    let mut words = 0;
-    let last = pieces.iter().rposition(|p| !matches!(p.kind, Kind::Space | Kind::Punctuation)).unwrap_or(0);
     for (at, piece) in pieces.iter().enumerate() {
         match piece.kind {
             Kind::Word => {
                 let case = Case::of(piece.text);
-                let by = if words == 0 || is_greeting(piece.text) { None } else { addressee(piece.text) };
-                words += 1;
-                greeted |= by.is_some() || (words > 1 && is_person(piece.text));
+                let by = if at == 0 || is_greeting(piece.text) { None } else { addressee(piece.text) };
+                greeted |= by.is_some() || is_person(piece.text);
                 match by {
                     Some(by) => _ = out.replace(piece.text, by, case),
-                    None if words == 1 && case == Case::Capital => {
+                    None if at == 0 && case == Case::Capital => {
                         out.replace(piece.text, &piece.text.to_lowercase(), Case::Lower);
                     }
                     None => out.pass(piece.text),
@@ -41,15 +48,15 @@ pub(crate) fn ritual(line: Line<'_>, pieces: &[Piece<'_>]) -> String {
             Kind::Punctuation if at > last => out.skip(piece.text),
             _ => out.pass(piece.text),
         }
-        // With nobody named, it is the bestie who is greeted, after the words and before any picture.
-        let more = pieces[at + 1..].iter().any(|p| matches!(p.kind, Kind::Word | Kind::Mention));
-        if !greeted && !more && words > 0 && at <= last {
-            let shouted = piece.kind == Kind::Word && Case::of(piece.text) == Case::Upper;
-            out.add_in(" bestie", if shouted { Case::Upper } else { Case::Lower });
-            greeted = true;
+        if at == last {
+            // With nobody named, it is the bestie who is greeted.
+            if !greeted {
+                let shouted = Case::of(piece.text) == Case::Upper;
+                out.add_in(" bestie", if shouted { Case::Upper } else { Case::Lower });
+            }
+            out.add("!");
         }
     }
-    out.add(if pieces.get(last).is_some_and(|p| p.kind == Kind::Emote) { " !" } else { "!" });
     out.add("  No cap, slayyy.  Busssin.  🤪");
     out.finish()
 }
@@ -119,19 +126,20 @@ pub(crate) fn say(line: Line<'_>, pieces: &[Piece<'_>], reading: &Reading) -> St
         spare: code_points + SPARE_CODE_POINTS,
         previous: &[],
         aside: mood <= Mood::Link && choice.chance(50),
-        tagged: !opens || choice.chance(35),
+        tagged: choice.chance(if opens { 25 } else { 80 }),
         choice,
-        capital: true,
+        capital: mood != Mood::Letter,
+        small: false,
     };
     let alone = weaver.alone();
     opens &= !reading.greeting && !alone && !frame.openers.is_empty();
-    weaver.tagged &= !alone && reading.words >= 3;
+    weaver.tagged &= !alone && !reading.foreign && reading.words >= 3 && mood != Mood::Story;
     if opens {
         weaver.open(frame.openers, case);
     }
     weaver.body();
     if closes || !opens {
-        let closer = weaver.choice.pick(frame.closers);
+        let closer = weaver.unsaid(frame.closers);
         weaver.out.add("  ");
         weaver.out.add_in(closer, case);
     }
@@ -154,6 +162,8 @@ struct Weaver<'a> {
     tagged: bool,
     /// Whether the next word begins a sentence.
     capital: bool,
+    /// Whether the next word stands in the middle of one, whatever its first letter says.
+    small: bool,
 }
 
 impl Weaver<'_> {
@@ -169,6 +179,18 @@ impl Weaver<'_> {
         let flows = opener.ends_with(|c: char| c.is_alphabetic() || c == ',' || c == ':');
         self.out.add(if flows { " " } else { "  " });
         self.capital = !flows;
+        self.small = opener.ends_with(|c: char| c.is_alphabetic() || c == ',');
+    }
+
+    /// One of `of` that does not repeat how something in the line begins or ends.
+    fn unsaid(&mut self, of: &'static [&'static str]) -> &'static str {
+        let first = self.choice.index(of.len());
+        let said = |text: &str| {
+            let key = text.trim_start_matches([',', ' ']).as_bytes();
+            let key = &key[..key.len().min(REPEAT_BYTES)];
+            self.out.as_str().as_bytes().windows(key.len()).any(|w| w.eq_ignore_ascii_case(key))
+        };
+        of.iter().cycle().skip(first).take(of.len()).find(|text| !said(text)).copied().unwrap_or(of[first])
     }
 
     fn body(&mut self) {
@@ -200,12 +222,12 @@ impl Weaver<'_> {
         if !std::mem::take(&mut self.tagged) || !self.ends_with_word() {
             return;
         }
-        let tags = match self.mood {
+        let tags: &'static [&'static str] = match self.mood {
             Mood::Sad => SOFT_TAGS,
             _ if self.reading.question => QUESTION_TAGS,
             _ => TAGS,
         };
-        let tag = self.choice.pick(tags);
+        let tag = self.unsaid(tags);
         let case = if self.reading.shouting { Case::Upper } else { Case::Lower };
         if !self.out.as_str().ends_with("bestie") {
             self.out.add_in(tag, case);
@@ -214,6 +236,9 @@ impl Weaver<'_> {
 
     /// Ends a sentence that has no stop of its own.
     fn stop(&mut self) {
+        if self.out.as_str().ends_with(['.', '!', '?']) {
+            return;
+        }
         if self.ends_with_word() {
             let stop = match (self.reading.question, self.reading.shouting) {
                 (true, _) => "?",
@@ -269,6 +294,10 @@ impl Weaver<'_> {
     }
 
     fn say_itself(&mut self, text: &str) {
+        if std::mem::take(&mut self.small) && STARTERS.iter().any(|s| *s == text) {
+            self.out.replace(text, &text.to_ascii_lowercase(), Case::Lower);
+            return;
+        }
         let small = text.chars().next().filter(|_| self.capital).filter(|c| c.is_lowercase());
         match small {
             Some(_) => _ = self.out.replace(text, text, Case::Capital),
@@ -301,12 +330,12 @@ impl Weaver<'_> {
             .all(|p| p.kind != Kind::Word || Case::of(p.text) == Case::Upper || p.text.len() == 1);
         let case = if self.reading.shouting || (shouted && Case::of(originals[0].text) == Case::Upper) {
             Case::Upper
-        } else if self.capital || (Case::of(originals[0].text) == Case::Capital) {
+        } else if self.capital || (Case::of(originals[0].text) == Case::Capital && !self.small) {
             Case::Capital
         } else {
             Case::Lower
         };
-        self.capital = false;
+        (self.capital, self.small) = (false, false);
         for piece in &originals[1..] {
             self.out.skip(piece.text);
         }
@@ -338,6 +367,7 @@ impl Weaver<'_> {
             case => case,
         };
         self.capital = false;
+        self.small = false;
         self.out.replace(article, if vowel { "an" } else { "a" }, case);
         self.out.pass(self.pieces[at + 1].text);
         self.previous = &[];
