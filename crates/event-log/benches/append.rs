@@ -2,7 +2,7 @@
 //! seconds: `BENCH_SECONDS=…`). Prints the tables of docs/performance.md.
 //!
 //! Records of 350 bytes go round over three partitions. CPU is that of the whole process, so the making of the load is in
-//! it. "closed loop" keeps a number of appends under way; "open loop" offers a rate whatever the log does, and counts
+//! it; the share of the log's own thread is told beside it. "closed loop" keeps a number of appends under way; "open loop" offers a rate whatever the log does, and counts
 //! latency from the moment an append was due. The limit is the same batches in a plain file with `fdatasync`.
 #![allow(clippy::print_stdout, reason = "it prints tables")]
 
@@ -39,8 +39,10 @@ fn main() {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     println!("{cores} cores, load {}, {RECORD_BYTES}-byte records, {seconds} s a row\n", load());
 
-    println!("| closed loop: appends under way | durable/s | p50 ms | p99 ms | max ms | CPU-s per million |");
-    println!("|---|---|---|---|---|---|");
+    println!(
+        "| closed loop: appends under way | durable/s | p50 ms | p99 ms | max ms | CPU-s per million | of it writer |"
+    );
+    println!("|---|---|---|---|---|---|---|");
     for under_way in [1, 16, 200, 1000, 4000] {
         let path = folder.path().join(format!("closed {under_way}"));
         let row = runtime.block_on(closed_loop(&path, under_way, length));
@@ -49,9 +51,9 @@ fn main() {
     }
 
     println!(
-        "\n| open loop: offered/s | durable/s | p50 ms | p99 ms | max ms | CPU-s per million | refused |"
+        "\n| open loop: offered/s | durable/s | p50 ms | p99 ms | max ms | CPU-s per million | of it writer | refused |"
     );
-    println!("|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|");
     for rate in [1000, 10_000, 41_667, 80_000, 200_000] {
         let path = folder.path().join(format!("open {rate}"));
         let (row, refused) = runtime.block_on(open_loop(&path, rate, length));
@@ -60,9 +62,9 @@ fn main() {
     }
 
     println!(
-        "\n| the limit: plain file, batches of | durable/s | p50 ms | p99 ms | max ms | CPU-s per million |"
+        "\n| the limit: plain file, batches of | durable/s | p50 ms | p99 ms | max ms | CPU-s per million | of it writer |"
     );
-    println!("|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|");
     for batch in [1, 16, 200, 1000] {
         let path = folder.path().join("plain");
         println!("| {batch} | {} |", plain(&path, batch, length));
@@ -82,7 +84,7 @@ fn main() {
 struct Row {
     records: u64,
     took: Duration,
-    cpu_seconds: f64,
+    cpu: Cpu,
     latencies: Histogram<u64>,
 }
 
@@ -91,12 +93,13 @@ impl std::fmt::Display for Row {
         let ms = |us: u64| us as f64 / 1000.0;
         write!(
             f,
-            "{:.0} | {:.2} | {:.2} | {:.1} | {:.1}",
+            "{:.0} | {:.2} | {:.2} | {:.1} | {:.1} | {:.1}",
             self.records as f64 / self.took.as_secs_f64(),
             ms(self.latencies.value_at_quantile(0.5)),
             ms(self.latencies.value_at_quantile(0.99)),
             ms(self.latencies.max()),
-            self.cpu_seconds / self.records as f64 * 1e6,
+            self.cpu.process / self.records as f64 * 1e6,
+            self.cpu.writer / self.records as f64 * 1e6,
         )
     }
 }
@@ -109,9 +112,33 @@ fn micros(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
-/// CPU time of this process so far, of the user and the kernel, in seconds (Linux; the kernel counts in 1/100 s).
-fn cpu_seconds() -> f64 {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+/// CPU time of the user and the kernel so far, in seconds (Linux; the kernel counts in 1/100 s).
+#[derive(Clone, Copy, Default)]
+struct Cpu {
+    process: f64,
+    /// Of the log's own thread.
+    writer: f64,
+}
+
+impl Cpu {
+    fn now() -> Self {
+        let mut writer = 0.0;
+        for task in fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
+            let name = fs::read_to_string(task.path().join("comm")).unwrap_or_default();
+            if name.trim() == "event-log" {
+                writer += ticks(&task.path().join("stat"));
+            }
+        }
+        Self { process: ticks(Path::new("/proc/self/stat")), writer }
+    }
+
+    fn since(self, before: Self) -> Self {
+        Self { process: self.process - before.process, writer: self.writer - before.writer }
+    }
+}
+
+fn ticks(stat: &Path) -> f64 {
+    let stat = fs::read_to_string(stat).unwrap_or_default();
     let after_name = stat.rsplit(')').next().unwrap_or_default();
     let ticks: f64 =
         after_name.split_whitespace().skip(11).take(2).filter_map(|t| t.parse::<f64>().ok()).sum();
@@ -134,7 +161,7 @@ fn record() -> Bytes {
 
 async fn closed_loop(path: &Path, under_way: u32, length: Duration) -> Row {
     let log = open(path);
-    let cpu = cpu_seconds();
+    let cpu = Cpu::now();
     let start = Instant::now();
     let mut appenders = JoinSet::new();
     for appender in 0..under_way {
@@ -154,8 +181,7 @@ async fn closed_loop(path: &Path, under_way: u32, length: Duration) -> Row {
     while let Some(appender) = appenders.join_next().await {
         latencies.add(appender.expect("the appender ends")).expect("same shape");
     }
-    let row =
-        Row { records: latencies.len(), took: start.elapsed(), cpu_seconds: cpu_seconds() - cpu, latencies };
+    let row = Row { records: latencies.len(), took: start.elapsed(), cpu: Cpu::now().since(cpu), latencies };
     log.close().await;
     row
 }
@@ -163,7 +189,7 @@ async fn closed_loop(path: &Path, under_way: u32, length: Duration) -> Row {
 async fn open_loop(path: &Path, rate: u64, length: Duration) -> (Row, u32) {
     let log = open(path);
     let refused = Arc::new(AtomicU32::new(0));
-    let cpu = cpu_seconds();
+    let cpu = Cpu::now();
     let start = Instant::now();
     let (under_way, mut answers) = mpsc::unbounded_channel();
     let offering = {
@@ -194,8 +220,7 @@ async fn open_loop(path: &Path, rate: u64, length: Duration) -> (Row, u32) {
         append.await.expect("durable");
         latencies.record(micros(due)).expect("it resizes itself or fits");
     }
-    let row =
-        Row { records: latencies.len(), took: start.elapsed(), cpu_seconds: cpu_seconds() - cpu, latencies };
+    let row = Row { records: latencies.len(), took: start.elapsed(), cpu: Cpu::now().since(cpu), latencies };
     offering.join().expect("the offering thread ends");
     log.close().await;
     (row, refused.load(Ordering::Relaxed))
@@ -205,7 +230,7 @@ fn plain(path: &Path, batch: usize, length: Duration) -> Row {
     let mut file = OpenOptions::new().create_new(true).append(true).open(path).expect("made");
     let bytes = vec![b'x'; RECORD_BYTES * batch];
     let mut latencies = histogram();
-    let cpu = cpu_seconds();
+    let cpu = Cpu::now();
     let start = Instant::now();
     while start.elapsed() < length {
         let before = Instant::now();
@@ -216,7 +241,7 @@ fn plain(path: &Path, batch: usize, length: Duration) -> Row {
     Row {
         records: latencies.len() * batch as u64,
         took: start.elapsed(),
-        cpu_seconds: cpu_seconds() - cpu,
+        cpu: Cpu::now().since(cpu),
         latencies,
     }
 }

@@ -1,6 +1,6 @@
 //! The embedded engine: a durable log in one folder of the local disk, over redb.
 //!
-//! One thread writes and syncs ([`writer`]); appends reach it through a bounded queue and are answered after the commit
+//! One thread writes and syncs (`writer`); appends reach it through a bounded queue and are answered after the commit
 //! that holds them is synced. Reads come from a bounded tail of the newest records in memory, and else from the file on
 //! a blocking thread. What it promises after a crash or damage, and why it is built on redb, is in
 //! docs/decisions/0001-embedded-engine.md. It deliberately knows nothing of what a record means, and does no retention of
