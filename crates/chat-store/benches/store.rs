@@ -4,6 +4,8 @@
 //! temporary files otherwise). The rows are made before the clock starts. A batch is written, then its checkpoint is
 //! saved, as a persister does; both are part of the time.
 
+#![allow(clippy::print_stdout, reason = "the figures are for whoever runs it")]
+
 use chat::{
     message::{Author, Logged, Styled},
     time::Millis,

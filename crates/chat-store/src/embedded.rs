@@ -13,7 +13,7 @@
 //! opened anew within one life of the process, and no consumer would know that it has to go back.
 //!
 //! *Damage.* Every row carries a CRC-32 of its key and its value, checked whenever it is read; the accounts are walked
-//! through once when they are opened. A panic of the database on a broken page is caught. All of this is
+//! through once when they are opened, and the pages of the messages are checked then. A panic of the database on a broken page is caught. All of this is
 //! [`StoreError::Damaged`].
 //!
 //! *A full disk.* Changes that need room are refused as [`StoreError::Full`] while less than
@@ -71,6 +71,10 @@ pub struct Options {
     /// Changes that need room are refused while less than this is free on the disk, in bytes. The default is 32 MiB:
     /// what the largest expiry in flight and the log's last segment may still need.
     pub space_reserve_bytes: u64,
+    /// Check all pages of `messages.redb` when it is opened: about a second a gigabyte from memory. Without it a page
+    /// that the disk changed is still told when a row in it is read, but a row that can no longer be reached is missing
+    /// without a word. On by default.
+    pub check_pages: bool,
     #[cfg(test)]
     faults: Arc<backend::Faults>,
 }
@@ -81,6 +85,7 @@ impl Default for Options {
             messages_cache_bytes: 64 * 1024 * 1024,
             accounts_cache_bytes: 16 * 1024 * 1024,
             space_reserve_bytes: 32 * 1024 * 1024,
+            check_pages: true,
             #[cfg(test)]
             faults: Arc::default(),
         }

@@ -40,7 +40,7 @@ pub enum OpenError {
         /// What the system said.
         source: io::Error,
     },
-    /// What is in it cannot be trusted; it was not changed by us.
+    /// What is in it cannot be trusted.
     #[error("{path} is damaged ({detail}): {advice}", path = path.display())]
     Damaged {
         /// The file.

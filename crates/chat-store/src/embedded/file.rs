@@ -49,6 +49,9 @@ pub(super) struct Plan {
     pub(super) create: fn(&WriteTransaction) -> Result<(), Failure>,
     /// Looks through a file that is being opened.
     pub(super) verify: fn(&ReadTransaction) -> Result<(), Failure>,
+    /// Have the database check all its pages at opening. What it can mend, by going back to the commit before, it mends:
+    /// only for a file that may go back.
+    pub(super) check_pages: bool,
     /// What to do when it is damaged.
     pub(super) advice: &'static str,
 }
@@ -156,6 +159,9 @@ impl DataFile {
             let mut database =
                 redb::Builder::new().set_cache_size(self.cache_bytes).create_with_backend(backend)?;
             self.recognise(&mut database)?;
+            if self.plan.check_pages && self.options.check_pages && !database.check_integrity()? {
+                return Err(Failure::damaged("pages with wrong checksums").into());
+            }
             (self.plan.verify)(&database.begin_read()?)?;
             Ok(database)
         };

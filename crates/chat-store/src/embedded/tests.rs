@@ -22,3 +22,35 @@ impl suite::Engine for Embedded {
 }
 
 crate::conformance!(Embedded, persists);
+
+mod crash;
+mod damage;
+mod faults;
+mod golden;
+mod opening;
+
+impl Embedded {
+    fn path(&self) -> std::path::PathBuf {
+        self.folder.path().join("store")
+    }
+
+    fn store(&self) -> EmbeddedStore {
+        self.store_with(Options::default()).unwrap()
+    }
+
+    fn store_with(&self, options: Options) -> Result<EmbeddedStore, OpenError> {
+        EmbeddedStore::open(&self.path(), options)
+    }
+}
+
+fn lines(room: u64, seqs: std::ops::RangeInclusive<u64>) -> Vec<Logged> {
+    seqs.map(|seq| suite::line(room, seq)).collect()
+}
+
+async fn places(store: &EmbeddedStore, room: u64) -> Result<Vec<u64>, StoreError> {
+    store.page(RoomId(room), Page::Latest, 1_000).await.map(|page| suite::places(&page))
+}
+
+fn checkpoint(offset: u64) -> Checkpoint {
+    Checkpoint { epoch: "e".into(), offset }
+}
