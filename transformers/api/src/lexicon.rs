@@ -104,8 +104,12 @@ impl Lexicon {
                 _ => break,
             }
             next += 2;
-            if let Some(entry) = self.0.get(key.as_str()).filter(|entry| !entry.answers.is_empty()) {
-                longest = Some(Found { answers: entry.answers, pieces: next - at + 1 });
+            let answers = match self.0.get(key.as_str()) {
+                Some(entry) => Some(entry.answers).filter(|answers| !answers.is_empty()),
+                None => self.unstretched(&key),
+            };
+            if let Some(answers) = answers {
+                longest = Some(Found { answers, pieces: next - at + 1 });
             }
         }
         longest
@@ -232,6 +236,7 @@ mod tests {
     #[test]
     fn chat_spelling_is_met_half_way() {
         assert_eq!(found("NICEEEE"), Some(("iconic", 1)));
+        assert_eq!(found("good morniiiing"), Some(("rise and slay", 3)));
         assert_eq!(found("coooool"), Some(("ate", 1)));
         assert_eq!(found("don’t"), Some(("do not", 1)));
         assert_eq!(found("nicely"), None);

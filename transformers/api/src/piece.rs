@@ -227,7 +227,7 @@ impl<'a> Cutter<'a, '_> {
                 return (Kind::Link, whole.len());
             }
         }
-        if ["()", "::", "->", "=>", "==", "+="].iter().any(|sign| after.starts_with(sign.as_bytes())) {
+        if after.len() >= 2 && CODE_SIGNS.iter().any(|sign| after.starts_with(sign)) {
             return (Kind::Code, rest.trim_end_matches(['.', ',', '!', '?', ';']).len().max(length));
         }
         match (underscore, camel) {
@@ -237,6 +237,10 @@ impl<'a> Cutter<'a, '_> {
         }
     }
 }
+
+/// What follows a word in code and hardly ever in a sentence.
+const CODE_SIGNS: [&[u8]; 14] =
+    [b"()", b"::", b"->", b"=>", b"==", b"!=", b"+=", b"!(", b"(\"", b"('", b"=\"", b"++", b"&&", b"||"];
 
 /// Without the stops and brackets that end a sentence rather than a name.
 fn trim_stops(chunk: &str) -> &str {
@@ -385,6 +389,7 @@ mod tests {
             ("3.14 10:30 1v1 100% 5. 2-0", "Nu(3.14) Nu(10:30) Nu(1v1) Nu(100%) Nu(5) Pu(.) Nu(2-0)"),
             ("!uptime /me !! wow!", "Co(!uptime) Co(/me) Pu(!!) Wo(wow) Pu(!)"),
             ("`let x = 1;` a_b foo() std::fmt x", "Co(`let x = 1;`) Co(a_b) Co(foo()) Co(std::fmt) Wo(x)"),
+            ("println!(\"hello\"); x!=y wow!!", "Co(println!(\"hello\")) Pu(;) Co(x!=y) Wo(wow) Pu(!!)"),
             ("`https://a.b c` `", "Co(`https://a.b c`) Pu(`)"),
             ("👨‍👩‍👧!🇩🇪🏳️‍🌈 1️⃣", "Sy(👨‍👩‍👧) Pu(!) Sy(🇩🇪🏳️‍🌈) Sy(1️⃣)"),
             ("Zͨ̂aͦl̂ こんにちは、世界 привет", "Wo(Zͨ̂aͦl̂) Wo(こんにちは) Pu(、) Wo(世界) Wo(привет)"),

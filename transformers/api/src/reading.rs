@@ -52,7 +52,7 @@ impl Reading {
                     if !end.is_empty() {
                         clause_words = 0;
                     }
-                    if clause_words > 0 || !(bare && reading.greeting) {
+                    if clause_words > 0 || !((bare && reading.greeting) || calls(piece.text)) {
                         if let Some(place) = opening.get_mut(clause_words) {
                             *place = piece.text;
                         }
@@ -194,6 +194,15 @@ fn is_greeted(word: &str) -> bool {
     word.len() <= 9 && is(word, WORDS)
 }
 
+/// Whether `word` only leads up to what a clause says: `mods can you …`, `but is it …`.
+fn calls(word: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "mods", "chat", "streamer", "guys", "bro", "dude", "and", "but", "ok", "okay", "wait", "well", "um",
+        "also",
+    ];
+    word.len() <= 8 && is(word, WORDS)
+}
+
 /// Whether `word` laughs: `lol`, `LMAO`, `hahaha`, `xD`, `KEKW`.
 #[must_use]
 pub fn is_laughter(word: &str) -> bool {
@@ -280,6 +289,7 @@ mod tests {
             "いいですか？",
             "why Kappa ?",
             "anyone up",
+            "mods can you help",
         ] {
             assert!(read(text).question, "{text}");
         }
@@ -289,6 +299,8 @@ mod tests {
             "is good",
             "do it",
             "why not.",
+            "chat is wild",
+            "guys are mean",
             "is? no",
             "when he dies",
             "https://a.b/?x",

@@ -337,8 +337,7 @@ fn topics() -> &'static Lexicon {
         Lexicon::new(&[
             (
                 "sad|depressed|crying|cry|lonely|heartbroken|want to die|wanna die|kill myself|suicidal|grief|funeral|passed away|broke up|dumped me|my dog died|my cat \
-                 died|my dad died|my mom died|grandma died|grandpa died|died yesterday|died today|dog died|cat died|miss you|i \
-                 miss|fired|failed my|hospital|cancer|anxious|anxiety|rough day|bad day|worst day|hurts|got dumped|i'm not ok|im \
+                 died|my dad died|my mom died|grandma died|grandpa died|died yesterday|died today|dog died|cat died|miss you|i miss my|fired|failed my|hospital|cancer|anxious|anxiety|rough day|bad day|worst day|hurts|got dumped|i'm not ok|im \
                  not ok|feeling down|hate my life|hate myself",
                 &["sad"],
             ),
@@ -389,7 +388,7 @@ fn topics() -> &'static Lexicon {
 
 /// What may be hung on the end of a sentence, before its stop.
 pub(crate) const TAGS: &[&str] =
-    &[", fr", ", no cap", ", ngl", ", bestie", ", fr fr", ", periodt", ", and i mean that"];
+    &[", fr", ", no cap", ", ngl", ", bestie", ", fr fr", ", as one does", ", and i mean that"];
 /// The same for a question.
 pub(crate) const QUESTION_TAGS: &[&str] =
     &[", bestie", ", be honest", ", no shade", " tho", ", hypothetically"];

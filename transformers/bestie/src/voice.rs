@@ -12,12 +12,12 @@ const SPARE_CODE_POINTS: usize = 40;
 const SHORT_FRAME_CODE_POINTS_MIN: usize = 90;
 
 /// How much of a closer or tag may not stand in the line already.
-const REPEAT_BYTES: usize = 7;
+const REPEAT_BYTES: usize = 6;
 /// Words that lose their capital when an opener flows into them; of others it could be part of the name.
 const STARTERS: &[&str] = &[
     "The", "This", "That", "These", "It", "It's", "What", "Why", "How", "When", "Where", "Who", "Is", "Are",
     "Do", "Does", "Did", "Can", "We", "You", "He", "She", "They", "My", "Your", "Just", "So", "If", "In",
-    "On", "At", "There", "Not", "A",
+    "On", "At", "There", "Not", "A", "Imagine", "Please", "Someone", "Anyone", "Let",
 ];
 
 /// The house ritual around the greeting: `hi there` → `… Fr fr, hi bestie! …`.
@@ -243,7 +243,7 @@ impl Weaver<'_> {
             let stop = match (self.reading.question, self.reading.shouting) {
                 (true, _) => "?",
                 (_, true) => "!!",
-                _ if self.choice.chance(35) => "!",
+                _ if !matches!(self.mood, Mood::Sad | Mood::Lose) && self.choice.chance(35) => "!",
                 _ => ".",
             };
             self.out.add(stop);
@@ -267,6 +267,9 @@ impl Weaver<'_> {
     fn piece(&mut self, at: usize) -> usize {
         let piece = self.pieces[at];
         if piece.kind != Kind::Word {
+            if piece.kind == Kind::Space && self.pauses(at) && !self.out.as_str().ends_with(',') {
+                self.out.add(",");
+            }
             self.out.pass(piece.text);
             self.capital &= piece.kind == Kind::Space || piece.text == "\"";
             return 1;
@@ -276,7 +279,7 @@ impl Weaver<'_> {
         }
         if is_laughter(piece.text) && words::inside().word(piece.text).is_none() {
             self.say_instead(
-                Found { answers: &["i'm cackling", "i'm wheezing", "ahaha stop"], pieces: 1 },
+                Found { answers: &["i'm cackling,", "i'm wheezing,", "ahaha stop,"], pieces: 1 },
                 at,
             );
             return 1;
@@ -291,6 +294,16 @@ impl Weaver<'_> {
         self.greet(at);
         self.aside(at);
         1
+    }
+
+    /// Whether a comma belongs before the space at `at`: laughter and gasps come as clauses of their own.
+    fn pauses(&self, at: usize) -> bool {
+        let word = |at: usize| self.pieces.get(at).filter(|p| p.kind == Kind::Word).map(|p| p.text);
+        at.checked_sub(1).and_then(word).is_some_and(|before| !is_laughter(before))
+            && word(at + 1).is_some_and(|next| {
+                is_laughter(next)
+                    || ["omg", "omfg", "sorry"].iter().any(|gasp| gasp.eq_ignore_ascii_case(next))
+            })
     }
 
     fn say_itself(&mut self, text: &str) {
@@ -428,7 +441,7 @@ impl Weaver<'_> {
         ];
         if next.is_some_and(|p| !strong.iter().any(|s| s.eq_ignore_ascii_case(p.text))) {
             self.aside = false;
-            let aside = self.choice.pick(ASIDES);
+            let aside = self.unsaid(ASIDES);
             let case = if self.reading.shouting { Case::Upper } else { Case::Lower };
             self.out.add_in(aside, case);
         }
