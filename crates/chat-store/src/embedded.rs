@@ -64,7 +64,7 @@ const STEP_ROWS: usize = 1_000;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
-    /// Memory for pages of `messages.redb`, in bytes. The default, 64 MiB, holds the newest 80,000 messages.
+    /// Memory for pages of `messages.redb`, in bytes. The default, 64 MiB, holds some 60,000 messages.
     pub messages_cache_bytes: usize,
     /// Memory for pages of `accounts.redb`, in bytes. The default, 16 MiB, holds 30,000 accounts.
     pub accounts_cache_bytes: usize,
