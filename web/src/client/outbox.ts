@@ -91,7 +91,12 @@ export class Outbox {
     return this.byId.get(id) ?? null;
   }
 
-  private remember(id: string, line: PendingLine): void {
+  /** What was typed for a line that this tab did not send. */
+  learn(id: string, text: string): void {
+    this.remember(id, { key: id, text });
+  }
+
+  private remember(id: string, line: { key: string; text: string }): void {
     this.byId.set(id, { key: line.key, text: line.text });
     if (this.byId.size <= REMEMBERED_MAX) return;
     const oldest = this.byId.keys().next();

@@ -131,6 +131,11 @@ export class RoomSession implements RoomReader {
     }
   }
 
+  retryOlder(): Promise<void> {
+    this.setOlder("idle");
+    return this.loadOlder();
+  }
+
   async fillGap(key: string): Promise<void> {
     const gap = this.window.gapLoading(key, true);
     if (!gap) return;
@@ -192,9 +197,14 @@ export class RoomSession implements RoomReader {
     this.caughtUp.set(null);
   }
 
-  async original(message: ChatMessage): Promise<string | null> {
-    const known = this.outbox.ownLine(message.id);
-    return known ? known.text : this.api.original(this.slug, message.id).catch(() => null);
+  /** After a reload the server still knows what its author typed. */
+  async revealOriginal(message: ChatMessage): Promise<void> {
+    if (this.outbox.ownLine(message.id)) return;
+    const text = await this.api.original(this.slug, message.id).catch(() => null);
+    if (text === null) return;
+    this.outbox.learn(message.id, text);
+    this.window.refresh();
+    this.publish();
   }
 
   // --- what the connection does ---

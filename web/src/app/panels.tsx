@@ -1,0 +1,64 @@
+import type { ReactNode } from "react";
+import { type AccountIntent, AccountSheet } from "../features/account/account-sheet";
+import { ProfileSheet } from "../features/account/profile-sheet";
+import { RoomsRail } from "../features/rooms/rooms-rail";
+import { Sheet } from "../ui/sheet";
+import { useSignal } from "../ui/use-signal";
+import { roomPath } from "./routes";
+import type { Services } from "./services";
+import { SettingsSheet } from "./settings-sheet";
+
+/** What lies over the page; one at a time. */
+export type Panel =
+  | { kind: "account"; intent: AccountIntent; keptText?: string; then?: () => void }
+  | { kind: "profile" }
+  | { kind: "settings" }
+  | { kind: "rooms"; current: string };
+
+interface Props {
+  services: Services;
+  panel: Panel | null;
+  close: () => void;
+}
+
+export function Panels({ services, panel, close }: Props): ReactNode {
+  const session = useSignal(services.session.state);
+  switch (panel?.kind) {
+    case "account":
+      return (
+        <AccountSheet
+          session={services.session}
+          intent={panel.intent}
+          keptText={panel.keptText ?? null}
+          onClose={close}
+          onDone={() => {
+            close();
+            panel.then?.();
+          }}
+        />
+      );
+    case "profile":
+      return session.kind === "member" ? (
+        <ProfileSheet session={services.session} user={session.user} onClose={close} />
+      ) : null;
+    case "settings":
+      return <SettingsSheet store={services.settings} onClose={close} />;
+    case "rooms":
+      return (
+        <Sheet title="Rooms" onClose={close}>
+          <RoomsRail
+            directory={services.directory}
+            current={panel.current}
+            form="list"
+            roomHref={roomPath}
+            onEnter={(slug) => {
+              close();
+              services.navigation.go(roomPath(slug));
+            }}
+          />
+        </Sheet>
+      );
+    default:
+      return null;
+  }
+}

@@ -1,0 +1,92 @@
+import { type SettingsStore, TEXT_SIZES, type Theme } from "../client/settings";
+import { Sheet } from "../ui/sheet";
+import { useSignal } from "../ui/use-signal";
+import styles from "./settings-sheet.module.css";
+
+const THEMES: readonly { value: Theme; label: string }[] = [
+  { value: "system", label: "As the system" },
+  { value: "dark", label: "Dark" },
+  { value: "light", label: "Light" },
+];
+const SIZE_NAMES = ["Small", "Normal", "Large", "Huge"];
+
+export function SettingsSheet({ store, onClose }: { store: SettingsStore; onClose: () => void }) {
+  const settings = useSignal(store.state);
+  return (
+    <Sheet title="Settings" onClose={onClose}>
+      <div className={styles.settings}>
+        <Choice
+          legend="Theme"
+          options={THEMES}
+          value={settings.theme}
+          onChange={(theme) => store.change({ theme })}
+        />
+        <Choice
+          legend="Chat text"
+          options={TEXT_SIZES.map((value, at) => ({ value, label: SIZE_NAMES[at] ?? `${value} px` }))}
+          value={settings.textSize}
+          onChange={(textSize) => store.change({ textSize })}
+        />
+        <label className={styles.check}>
+          <input
+            type="checkbox"
+            checked={settings.timestamps}
+            onChange={(event) => store.change({ timestamps: event.target.checked })}
+          />
+          Show the time of each message
+        </label>
+        <label className={styles.check}>
+          <input
+            type="checkbox"
+            checked={settings.reduceMotion}
+            onChange={(event) => store.change({ reduceMotion: event.target.checked })}
+          />
+          Move less
+        </label>
+        <section className={styles.keys}>
+          <h3>Keys</h3>
+          <dl>
+            <dt>Enter</dt>
+            <dd>send</dd>
+            <dt>↑ in an empty box</dt>
+            <dd>what you sent before</dd>
+            <dt>↑ ↓ in the messages</dt>
+            <dd>walk them</dd>
+            <dt>R on a message</dt>
+            <dd>reply</dd>
+            <dt>Esc in the messages</dt>
+            <dd>back to the newest</dd>
+          </dl>
+        </section>
+      </div>
+    </Sheet>
+  );
+}
+
+interface ChoiceProps<T extends string | number> {
+  legend: string;
+  options: readonly { value: T; label: string }[];
+  value: T;
+  onChange: (value: T) => void;
+}
+
+function Choice<T extends string | number>({ legend, options, value, onChange }: ChoiceProps<T>) {
+  return (
+    <fieldset>
+      <legend>{legend}</legend>
+      <div className={styles.options}>
+        {options.map((option) => (
+          <label key={option.value}>
+            <input
+              type="radio"
+              name={legend}
+              checked={option.value === value}
+              onChange={() => onChange(option.value)}
+            />
+            <span>{option.label}</span>
+          </label>
+        ))}
+      </div>
+    </fieldset>
+  );
+}

@@ -1,0 +1,102 @@
+import { type FormEvent, useState } from "react";
+import { CallProblem } from "../../client/problem";
+import type { Session } from "../../client/session";
+import type { User } from "../../protocol/__generated__/protocol";
+import { Button } from "../../ui/button";
+import { Field } from "../../ui/field";
+import { nameColorStyle } from "../../ui/name-color-style";
+import { problemText } from "../../ui/problem-text";
+import { Sheet } from "../../ui/sheet";
+import styles from "./account.module.css";
+
+const COLORS = [
+  "#FF4D6D", "#FF7F50", "#DAA520", "#9ACD32", "#2E8B57", "#00BFA5",
+  "#1E90FF", "#5B7FFF", "#8A2BE2", "#C77DFF", "#FF69B4", "#8D99AE",
+] as const;
+
+interface Props {
+  session: Session;
+  user: User;
+  onClose: () => void;
+}
+
+export function ProfileSheet({ session, user, onClose }: Props) {
+  const [displayName, setDisplayName] = useState(user.display_name);
+  const [color, setColor] = useState(user.color.toUpperCase());
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<string | null>(null);
+  const matches = displayName.toLowerCase() === user.username;
+  const colors = COLORS.some((known) => known === color) ? COLORS : [color, ...COLORS];
+
+  const save = async (event: FormEvent) => {
+    event.preventDefault();
+    if (!matches) return;
+    setBusy(true);
+    setProblem(null);
+    try {
+      await session.updateProfile({ display_name: displayName, color });
+      onClose();
+    } catch (error) {
+      setProblem(error instanceof CallProblem ? problemText(error.code, error.message) : problemText("internal"));
+      setBusy(false);
+    }
+  };
+
+  return (
+    <Sheet title="You" onClose={onClose}>
+      <form className={styles.form} onSubmit={save}>
+        <p className={styles.sample}>
+          <b className="name" style={nameColorStyle(color)}>
+            {displayName}
+          </b>
+          : this is how your name looks
+        </p>
+        <Field
+          label="Name as shown"
+          value={displayName}
+          spellCheck={false}
+          autoCapitalize="none"
+          invalid={!matches}
+          hint={matches ? "Capitals are yours to choose." : `It has to stay “${user.username}”, in any capitals.`}
+          onChange={(event) => setDisplayName(event.target.value)}
+        />
+        <fieldset>
+          <legend className={styles.legend}>Colour of your name</legend>
+          <div className={styles.colors}>
+            {colors.map((option) => (
+              <label key={option} className={styles.color} title={option}>
+                <input
+                  type="radio"
+                  name="color"
+                  value={option}
+                  checked={option === color}
+                  onChange={() => setColor(option)}
+                />
+                <span style={{ background: option }} />
+                <span className="visually-hidden">{option}</span>
+              </label>
+            ))}
+          </div>
+          <p className={styles.small}>Shown a little lighter or darker where it would be hard to read.</p>
+        </fieldset>
+        {problem && (
+          <p className={styles.problem} role="alert">
+            {problem}
+          </p>
+        )}
+        <Button kind="ink" type="submit" disabled={busy || !matches}>
+          Save
+        </Button>
+        <Button
+          kind="quiet"
+          onClick={() => {
+            void session.logout();
+            onClose();
+          }}
+        >
+          Log out
+        </Button>
+      </form>
+    </Sheet>
+  );
+}

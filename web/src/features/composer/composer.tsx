@@ -1,0 +1,197 @@
+import { type KeyboardEvent, type Ref, useEffect, useId, useImperativeHandle, useLayoutEffect, useRef, useState } from "react";
+import type { Api } from "../../client/api";
+import type { Refusal } from "../../client/room-state";
+import { Button, IconButton } from "../../ui/button";
+import { Icon } from "../../ui/icon";
+import { problemText } from "../../ui/problem-text";
+import styles from "./composer.module.css";
+import type { Draft } from "./draft";
+import { SentHistory } from "./sent-history";
+import { usePreview } from "./use-preview";
+import { useSecondsLeft } from "./use-seconds-left";
+
+export const CODE_POINTS_MAX = 500;
+/** The counter shows from here on. */
+const COUNTER_FROM = 400;
+const NEAR_LIMIT = 50;
+
+export interface ComposerHandle {
+  focus(): void;
+  /** Puts text into the box, in front of what is there. */
+  insert(text: string): void;
+  clear(): void;
+}
+
+interface Props {
+  api: Api;
+  room: string;
+  roomTitle: string;
+  draft: Draft;
+  member: boolean;
+  /** Null while nothing is wrong. */
+  refusal: Refusal | null;
+  banned: string | null;
+  replyingTo: { displayName: string; excerpt: string } | null;
+  onCancelReply: () => void;
+  /** False when it was not taken; the text stays. */
+  onSend: (text: string) => boolean;
+  /** An anonymous reader wants to say this. */
+  onJoin: (text: string) => void;
+  onTyped: () => void;
+  /** Escape in an empty box. */
+  onLeave: () => void;
+  ref?: Ref<ComposerHandle>;
+}
+
+export function Composer(props: Props) {
+  const { api, room, draft, member, refusal, banned } = props;
+  const [text, setText] = useState(() => draft.read());
+  const box = useRef<HTMLTextAreaElement>(null);
+  const history = useRef<SentHistory>(null);
+  history.current ??= new SentHistory(() => draft.history());
+  const id = useId();
+  const preview = usePreview(api, room, text);
+  const secondsLeft = useSecondsLeft(refusal?.retryAt ?? null);
+
+  const trimmed = text.trim();
+  const left = CODE_POINTS_MAX - [...trimmed].length;
+  const ready = trimmed !== "" && left >= 0 && banned === null;
+
+  const change = (next: string) => {
+    // Lines are single: a pasted paragraph becomes one line.
+    const line = next.replace(/[\r\n]+/g, " ");
+    setText(line);
+    draft.write(line);
+  };
+
+  useImperativeHandle(props.ref, () => ({
+    focus: () => box.current?.focus(),
+    clear: () => change(""),
+    insert: (more) => {
+      setText((now) => {
+        const next = now.trim() === "" ? more : `${more} ${now}`;
+        draft.write(next);
+        return next;
+      });
+      box.current?.focus();
+    },
+  }));
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the height follows the text.
+  useLayoutEffect(() => {
+    const element = box.current;
+    if (!element) return;
+    element.style.height = "auto";
+    element.style.height = `${element.scrollHeight}px`;
+  }, [text]);
+
+  // A draft belongs to its room.
+  useEffect(() => setText(draft.read()), [draft]);
+
+  const submit = () => {
+    if (!ready) return;
+    history.current?.leave();
+    if (!member) {
+      props.onJoin(trimmed);
+      return;
+    }
+    if (!props.onSend(trimmed)) return;
+    draft.remember(trimmed);
+    change("");
+  };
+
+  const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
+    if (event.nativeEvent.isComposing) return;
+    const { selectionStart, value } = event.currentTarget;
+    if (event.key === "Enter") {
+      event.preventDefault();
+      submit();
+    } else if (event.key === "Escape") {
+      if (props.replyingTo) props.onCancelReply();
+      else if (value === "") props.onLeave();
+      event.currentTarget.blur();
+    } else if (event.key === "ArrowUp" && selectionStart === 0) {
+      const line = history.current?.older(value) ?? null;
+      if (line === null) return;
+      event.preventDefault();
+      change(line);
+    } else if (event.key === "ArrowDown" && selectionStart === value.length) {
+      const line = history.current?.newer() ?? null;
+      if (line === null) return;
+      event.preventDefault();
+      change(line);
+    }
+  };
+
+  const trouble = banned ?? (refusal ? sentence(refusal, secondsLeft) : null);
+
+  return (
+    <form
+      className={styles.composer}
+      onSubmit={(event) => {
+        event.preventDefault();
+        submit();
+      }}
+    >
+      {preview !== null && (
+        <div className={styles.preview} id={`${id}-preview`}>
+          <span className={styles.previewLabel}>Something like</span>
+          <p dir="auto">{preview}</p>
+        </div>
+      )}
+      {props.replyingTo && (
+        <div className={styles.reply}>
+          <Icon name="reply" size={16} />
+          <span className={styles.replyText}>
+            Replying to <b>{props.replyingTo.displayName}</b>: {props.replyingTo.excerpt}
+          </span>
+          <IconButton className={styles.small} label="Cancel reply" onClick={props.onCancelReply}>
+            <Icon name="close" size={16} />
+          </IconButton>
+        </div>
+      )}
+      <div className={styles.box} data-over={left < 0 || undefined}>
+        <label className="visually-hidden" htmlFor={id}>
+          Message in {props.roomTitle}
+        </label>
+        <textarea
+          ref={box}
+          id={id}
+          rows={1}
+          value={text}
+          placeholder="Say something normal"
+          autoComplete="off"
+          enterKeyHint="send"
+          dir="auto"
+          aria-invalid={left < 0 || trouble !== null || undefined}
+          aria-describedby={`${id}-note`}
+          onChange={(event) => {
+            history.current?.leave();
+            change(event.target.value);
+            props.onTyped();
+          }}
+          onKeyDown={onKeyDown}
+        />
+        <Button kind="primary" type="submit" className={styles.send} disabled={!ready}>
+          {member ? "Send" : "Join to send"}
+        </Button>
+      </div>
+      <div className={styles.note}>
+        <p id={`${id}-note`} className={trouble ? styles.trouble : undefined} role={trouble ? "alert" : undefined}>
+          {trouble ?? (member ? "Enter sends. Nobody sees it the way you typed it." : "You are reading along. Talking takes a name.")}
+        </p>
+        {CODE_POINTS_MAX - left >= COUNTER_FROM && (
+          <output className={left < 0 ? styles.over : left <= NEAR_LIMIT ? styles.near : styles.left}>
+            {left < 0 ? `${-left} too many` : `${left} left`}
+          </output>
+        )}
+      </div>
+    </form>
+  );
+}
+
+function sentence(refusal: Refusal, secondsLeft: number): string {
+  const told = problemText(refusal.code, refusal.detail);
+  if (refusal.retryAt === null) return told;
+  return secondsLeft > 0 ? `${told} Try again in ${secondsLeft} s.` : `${told} You can try again now.`;
+}

@@ -1,0 +1,228 @@
+import { type KeyboardEvent, type MouseEvent, useEffect, useLayoutEffect, useRef } from "react";
+import type { RoomSession } from "../../client/room-session";
+import type { MessageRow } from "../../client/rows";
+import type { User } from "../../protocol/__generated__/protocol";
+import { count } from "../../ui/numbers";
+import { useSignal } from "../../ui/use-signal";
+import { type Anchor, AT_END_PX, distanceToEnd, NEAR_START_PX, readAnchor, restoreAnchor } from "./list-position";
+import styles from "./message-list.module.css";
+import { LogRow } from "./message-row";
+import { PendingRow } from "./pending-row";
+
+interface Props {
+  room: RoomSession;
+  title: string;
+  user: User | null;
+  onReply: (row: MessageRow) => void;
+  onEdit: (text: string) => void;
+  onCompose: () => void;
+}
+
+/** A scroll this soon after a wheel, touch, key or scrollbar drag was meant; any other was caused by the page itself. */
+const INTENT_MS = 800;
+const SCROLL_KEYS = ["PageUp", "PageDown", "Home", "End", " "];
+
+export function MessageList({ room, title, user, onReply, onEdit, onCompose }: Props) {
+  const log = useSignal(room.log);
+  const list = useRef<HTMLDivElement>(null);
+  const anchor = useRef<Anchor | null>(null);
+  const intentUntil = useRef(0);
+  const dragging = useRef(false);
+
+  // Own the position: the end while following, the row being read while paused.
+  useLayoutEffect(() => {
+    const element = list.current;
+    if (!element) return;
+    if (log.following) element.scrollTop = element.scrollHeight;
+    else if (anchor.current) restoreAnchor(element, anchor.current);
+    if (!log.following) anchor.current = readAnchor(element);
+  }, [log]);
+
+  // A short room is filled up, so that there is something to scroll.
+  useEffect(() => {
+    const element = list.current;
+    if (element && log.phase === "live" && log.older === "idle" && element.scrollHeight <= element.clientHeight + AT_END_PX) {
+      void room.loadOlder();
+    }
+  }, [room, log]);
+
+  useEffect(() => {
+    const element = list.current;
+    if (!element || typeof ResizeObserver === "undefined") return;
+    const observer = new ResizeObserver(() => {
+      if (room.log.getSnapshot().following) element.scrollTop = element.scrollHeight;
+      else if (anchor.current) restoreAnchor(element, anchor.current);
+    });
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [room]);
+
+  useEffect(() => {
+    const element = list.current;
+    if (!element) return;
+    const intend = () => {
+      intentUntil.current = performance.now() + INTENT_MS;
+    };
+    const press = (event: PointerEvent) => {
+      // On the list itself and not on a row: the scrollbar.
+      dragging.current = event.target === element;
+    };
+    const release = () => {
+      dragging.current = false;
+    };
+    element.addEventListener("wheel", intend, { passive: true });
+    element.addEventListener("touchmove", intend, { passive: true });
+    element.addEventListener("pointerdown", press);
+    globalThis.addEventListener("pointerup", release);
+    return () => {
+      element.removeEventListener("wheel", intend);
+      element.removeEventListener("touchmove", intend);
+      element.removeEventListener("pointerdown", press);
+      globalThis.removeEventListener("pointerup", release);
+    };
+  }, []);
+
+  const onScroll = () => {
+    const element = list.current;
+    if (!element) return;
+    const meant = dragging.current || performance.now() < intentUntil.current;
+    const toEnd = distanceToEnd(element);
+    if (log.following) {
+      if (!meant || toEnd <= AT_END_PX) return;
+      anchor.current = readAnchor(element);
+      room.pause();
+    } else anchor.current = readAnchor(element);
+    if (meant) intentUntil.current = performance.now() + INTENT_MS;
+    if (meant && toEnd <= AT_END_PX) room.readOn();
+    if (element.scrollTop < NEAR_START_PX && log.older === "idle") void room.loadOlder();
+  };
+
+  const onKeyDown = (event: KeyboardEvent<HTMLDivElement>) => {
+    const element = list.current;
+    if (!element || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (SCROLL_KEYS.includes(event.key)) intentUntil.current = performance.now() + INTENT_MS;
+    const focused = (event.target as HTMLElement).closest<HTMLElement>("[data-key]");
+    switch (event.key) {
+      case "ArrowUp":
+      case "ArrowDown": {
+        const rows = [...element.querySelectorAll<HTMLElement>("[data-key]")];
+        const at = focused ? rows.indexOf(focused) + (event.key === "ArrowUp" ? -1 : 1) : rows.length - 1;
+        event.preventDefault();
+        room.pause();
+        rows[at]?.focus();
+        return;
+      }
+      case "r":
+      case "R": {
+        const row = log.rows.find((candidate) => candidate.key === focused?.dataset.key);
+        if (row?.kind === "message") onReply(row);
+        event.preventDefault();
+        return;
+      }
+      case "End":
+      case "Escape":
+        event.preventDefault();
+        room.follow();
+        if (event.key === "Escape") onCompose();
+        return;
+      case "c":
+      case "/":
+        event.preventDefault();
+        onCompose();
+    }
+  };
+
+  const onClick = (event: MouseEvent<HTMLDivElement>) => {
+    const button = (event.target as HTMLElement).closest<HTMLElement>("[data-action]");
+    if (!button) return;
+    const element = button.closest<HTMLElement>("[data-key]");
+    const key = element?.dataset.key ?? "";
+    const nonce = button.dataset.nonce ?? "";
+    const row = log.rows.find((candidate) => candidate.key === key);
+    switch (button.dataset.action) {
+      case "reply":
+        if (row?.kind === "message") onReply(row);
+        return;
+      case "original":
+        if (row?.kind === "message") void room.revealOriginal(row.message);
+        element?.toggleAttribute("data-reveal");
+        return;
+      case "jump":
+        jumpTo(button.dataset.target ?? "");
+        return;
+      case "fill":
+        room.pause();
+        void room.fillGap(key);
+        return;
+      case "follow":
+        room.follow();
+        return;
+      case "retry":
+        room.retry(nonce);
+        return;
+      case "edit":
+        onEdit(room.discard(nonce) ?? "");
+        return;
+      case "discard":
+        room.discard(nonce);
+    }
+  };
+
+  const jumpTo = (id: string) => {
+    const row = log.rows.find((candidate) => candidate.kind === "message" && candidate.message.id === id);
+    const target = row && list.current?.querySelector<HTMLElement>(`[data-key="${CSS.escape(row.key)}"]`);
+    if (!target || !list.current) return;
+    room.pause();
+    target.scrollIntoView({ block: "center" });
+    anchor.current = readAnchor(list.current);
+    target.classList.add(styles.flash ?? "");
+    target.addEventListener("animationend", () => target.classList.remove(styles.flash ?? ""), { once: true });
+  };
+
+  return (
+    <div className={styles.frame}>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard. */}
+      <div
+        ref={list}
+        id="messages"
+        className={styles.list}
+        role="log"
+        aria-live="off"
+        aria-label={`Messages in ${title}`}
+        tabIndex={0}
+        onScroll={onScroll}
+        onKeyDown={onKeyDown}
+        onClick={onClick}
+      >
+        <div className={styles.top}>
+          {log.older === "loading" && "Loading older messages…"}
+          {log.older === "start" && (log.rows.length === 0 ? "" : `This is where ${title} begins.`)}
+          {log.older === "failed" && (
+            <>
+              Older messages could not be loaded.{" "}
+              <button type="button" onClick={() => void room.retryOlder()}>
+                Try again
+              </button>
+            </>
+          )}
+        </div>
+        {log.phase === "joining" && <p className={styles.empty}>Opening the room…</p>}
+        {log.phase === "live" && log.rows.length === 0 && log.pending.length === 0 && (
+          <p className={styles.empty}>Nobody has said anything yet. Be the first to be misquoted.</p>
+        )}
+        {log.rows.map((row) => (
+          <LogRow key={row.key} row={row} />
+        ))}
+        {log.pending.map((line) => (
+          <PendingRow key={line.key} line={line} user={user} />
+        ))}
+      </div>
+      {!log.following && (
+        <button type="button" className={styles.pill} onClick={() => room.follow()}>
+          Paused{log.waiting > 0 && ` · ${count(log.waiting)} new`} <span aria-hidden="true">↓</span>
+          <span className="visually-hidden">. Back to the newest</span>
+        </button>
+      )}
+    </div>
+  );
+}

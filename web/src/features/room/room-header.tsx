@@ -1,0 +1,63 @@
+import type { ReactNode } from "react";
+import type { RoomSession } from "../../client/room-session";
+import { plural, rate } from "../../ui/numbers";
+import { RoomMark } from "../../ui/room-mark";
+import { useSignal } from "../../ui/use-signal";
+import { WeatherBadge } from "../../ui/weather-badge";
+import styles from "./room-header.module.css";
+
+interface Props {
+  room: RoomSession;
+  title: string;
+  description: string;
+  /** Opens the list of rooms where there is no rail. */
+  onRooms: () => void;
+  actions: ReactNode;
+}
+
+export function RoomHeader({ room, title, description, onRooms, actions }: Props) {
+  const vitals = useSignal(room.vitals);
+  const sampled = vitals.shownPerSecond < vitals.messagesPerSecond * 0.8 && vitals.weather === "storm";
+  return (
+    <header className={styles.header}>
+      <RoomMark title={title} size="large" />
+      <div className={styles.names}>
+        <h1 className={styles.title}>
+          <span className={styles.wide}>{title}</span>
+          <button type="button" className={styles.narrow} aria-haspopup="dialog" onClick={onRooms}>
+            {title} <span aria-hidden="true">▾</span>
+            <span className="visually-hidden">, other rooms</span>
+          </button>
+        </h1>
+        <p className={styles.description}>{description}</p>
+      </div>
+      <div className={styles.vitals}>
+        <span className={styles.viewers} title="People who read this room now">
+          {plural(vitals.viewers, "person", "people")}
+        </span>
+        <span className={styles.weather} title={`${rate(vitals.messagesPerSecond)} messages a second`}>
+          <WeatherBadge weather={vitals.weather} />
+          {vitals.weather !== "calm" && !sampled && (
+            <span className={styles.rate}>{rate(vitals.messagesPerSecond)}/s</span>
+          )}
+          {sampled && (
+            <span className={styles.rate}>
+              showing {rate(vitals.shownPerSecond)} of {rate(vitals.messagesPerSecond)}/s
+            </span>
+          )}
+        </span>
+      </div>
+      {(vitals.weather === "storm" || vitals.feed === "full") && (
+        <button
+          type="button"
+          className={styles.feed}
+          aria-pressed={vitals.feed === "full"}
+          onClick={() => room.setFeed(vitals.feed === "full" ? "auto" : "full")}
+        >
+          Show all
+        </button>
+      )}
+      <div className={styles.actions}>{actions}</div>
+    </header>
+  );
+}
