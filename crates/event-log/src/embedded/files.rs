@@ -15,20 +15,17 @@ use std::{
     },
 };
 
-/// Makes a folder (and its parents) that only its owner may enter, and makes its name durable.
+/// Makes a folder (and its parents) that only its owner may enter, and makes their names durable.
 pub(super) fn make_private_folder(path: &Path) -> io::Result<()> {
-    if path.is_dir() {
-        return Ok(());
-    }
+    let path = std::path::absolute(path)?;
+    let missing: Vec<_> = path.ancestors().take_while(|p| !p.is_dir()).collect();
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)?;
-    match path.parent().filter(|p| !p.as_os_str().is_empty()) {
-        Some(parent) => sync_folder(parent),
-        None => sync_folder(Path::new(".")),
-    }
+    builder.create(&path)?;
+    // A name is durable when the folder it stands in is synced.
+    missing.iter().filter_map(|p| p.parent()).try_for_each(sync_folder)
 }
 
 /// How to open a file that only its owner may read.

@@ -49,10 +49,11 @@ pub struct Options {
     /// Most records that may wait for the writer. 16,384 are 0.4 s of the peak: several slow syncs in a row.
     pub queue_records_max: usize,
     /// Most bytes that may wait for the writer: 16 MiB are 0.4 kB for each of 16,384 records, and 2.5 times that.
-    /// Never less than one largest record.
+    /// When nothing waits, one record fits whatever its size.
     pub queue_bytes_max: usize,
     /// Bytes of the newest records kept in memory, per partition. 4 MiB are 10,000 records of 0.4 kB: 0.7 s of the
-    /// busiest partition (13,889/s), so that whoever follows the log reads no file.
+    /// busiest partition (13,889/s), so that whoever follows the log reads no file. Payloads are kept as they were given:
+    /// one that is a slice of a larger buffer keeps that buffer.
     pub tail_bytes_max: usize,
     /// How often a full disk is tried again.
     pub space_probe_every: Duration,

@@ -60,7 +60,7 @@ pub enum OpenError {
         /// What it said.
         source: io::Error,
     },
-    /// Acknowledged records are missing or wrong. Nothing was changed.
+    /// Acknowledged records are missing or wrong. No record was changed.
     #[error(
         "{}: the log is damaged: {detail}; restore the folder from a backup, or move it away to start a new log",
         .path.display()

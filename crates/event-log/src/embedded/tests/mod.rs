@@ -2,6 +2,7 @@
 
 mod damage;
 mod faults;
+mod model;
 mod opening;
 
 use super::{EmbeddedLog, Options, files::FileWatch};
