@@ -119,15 +119,18 @@ async fn without_the_note_no_flipped_bit_but_the_flags_shortens_the_log() {
 }
 
 async fn flip_everywhere(flips: impl Fn(u64) -> bool, prepare: impl Fn(&Path)) {
-    // A bit of every byte of the header, and one of every 2,503 bytes after it: some of each kind of page.
+    // A bit of every byte of the header's fields, of every third one of its two slots, and one of every 5,003 bytes after
+    // it: some of each kind of page.
+    const FIELDS_BYTES: u64 = 64;
     const HEADER_BYTES: u64 = 320;
-    const STRIDE: usize = 2503;
+    const STRIDE: usize = 5003;
     let base = TempDir::new().expect("a temporary folder");
     let copy = base.path().join("copy");
     for image in images(base.path()).await {
         let length = fs::metadata(image.join(FILE_NAME)).expect("it exists").len();
         let mut outcomes = std::collections::BTreeMap::new();
-        let positions = (0..HEADER_BYTES).chain((HEADER_BYTES..length).step_by(STRIDE));
+        let header = (0..FIELDS_BYTES).chain((FIELDS_BYTES..HEADER_BYTES).step_by(3));
+        let positions = header.chain((HEADER_BYTES..length).step_by(STRIDE));
         for position in positions.filter(|p| flips(*p)) {
             let bits = if position == FLAGS { 0..8 } else { 0..1 };
             for bit in bits {
