@@ -15,6 +15,10 @@ impl Case {
     /// The shape of `text`; what has no letters is `Lower`.
     #[must_use]
     pub fn of(text: &str) -> Self {
+        // Most words, at a glance.
+        if text.bytes().all(|b| b.is_ascii_lowercase() || b == b'\'') {
+            return Self::Lower;
+        }
         let (mut upper, mut lower, mut first_upper) = (0_usize, 0_usize, false);
         for letter in text.chars().filter(|letter| letter.is_alphabetic()) {
             if letter.is_uppercase() {

@@ -16,7 +16,7 @@ const KEY_BYTES_MAX: usize = 40;
 
 /// Words and phrases with what to say instead.
 #[derive(Debug)]
-pub struct Lexicon(HashMap<&'static str, Entry, BuildHasherDefault<Fnv>>);
+pub struct Lexicon(HashMap<&'static [u8], Entry, BuildHasherDefault<Fnv>>);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Entry {
@@ -43,7 +43,7 @@ impl Lexicon {
     /// and its tests see it at once.
     #[must_use]
     pub fn new(table: &[(&'static str, &'static [&'static str])]) -> Self {
-        let mut map: HashMap<&'static str, Entry, _> = HashMap::default();
+        let mut map: HashMap<&'static [u8], Entry, _> = HashMap::default();
         for &(keys, answers) in table {
             for key in keys.split('|') {
                 let words = key.split(' ').count();
@@ -57,11 +57,11 @@ impl Lexicon {
                         && key.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'\'' | b' ')),
                     "`{key}` is not a key"
                 );
-                let entry = map.entry(key).or_default();
+                let entry = map.entry(key.as_bytes()).or_default();
                 assert!(entry.answers.is_empty(), "`{key}` is there twice");
                 entry.answers = answers;
                 let first = key.split(' ').next().unwrap_or(key);
-                let first = map.entry(first).or_default();
+                let first = map.entry(first.as_bytes()).or_default();
                 first.words = first.words.max(words);
             }
         }
@@ -88,7 +88,7 @@ impl Lexicon {
         if !key.push(piece.text) {
             return None;
         }
-        let Some(&entry) = self.0.get(key.as_str()) else {
+        let Some(&entry) = self.0.get(key.as_bytes()) else {
             let answers = self.unstretched(&key)?;
             return Some(Found { answers, pieces: 1 });
         };
@@ -104,7 +104,7 @@ impl Lexicon {
                 _ => break,
             }
             next += 2;
-            let answers = match self.0.get(key.as_str()) {
+            let answers = match self.0.get(key.as_bytes()) {
                 Some(entry) => Some(entry.answers).filter(|answers| !answers.is_empty()),
                 None => self.unstretched(&key),
             };
@@ -122,7 +122,7 @@ impl Lexicon {
     }
 
     fn unstretched(&self, key: &Key) -> Option<&'static [&'static str]> {
-        let bytes = key.as_str().as_bytes();
+        let bytes = key.as_bytes();
         if !bytes.windows(3).any(|w| w[0] == w[1] && w[1] == w[2]) {
             return None;
         }
@@ -136,7 +136,7 @@ impl Lexicon {
                     folded.push_byte(byte);
                 }
             }
-            if let Some(entry) = self.0.get(folded.as_str()).filter(|entry| !entry.answers.is_empty()) {
+            if let Some(entry) = self.0.get(folded.as_bytes()).filter(|entry| !entry.answers.is_empty()) {
                 return Some(entry.answers);
             }
         }
@@ -160,7 +160,11 @@ impl Key {
     /// Appends a word in small letters; false if it cannot be part of a key.
     fn push(&mut self, word: &str) -> bool {
         if word.is_ascii() {
-            word.bytes().all(|byte| self.push_byte(byte.to_ascii_lowercase()))
+            let Some(place) = self.bytes.get_mut(self.len..self.len + word.len()) else { return false };
+            place.copy_from_slice(word.as_bytes());
+            place.make_ascii_lowercase();
+            self.len += word.len();
+            true
         } else {
             word.chars().all(|c| match c {
                 '’' => self.push_byte(b'\''),
@@ -177,8 +181,8 @@ impl Key {
         true
     }
 
-    fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.bytes[..self.len]).expect("only ASCII is ever pushed")
+    fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
     }
 }
 
@@ -197,6 +201,11 @@ impl Hasher for Fnv {
         for &byte in bytes {
             self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3);
         }
+    }
+
+    /// The length of a key, which its hash begins with.
+    fn write_usize(&mut self, len: usize) {
+        self.0 = (self.0 ^ len as u64).wrapping_mul(0x0000_0100_0000_01B3);
     }
 
     fn finish(&self) -> u64 {

@@ -28,7 +28,7 @@ impl Output {
             scratch: String::new(),
             code_points: 0,
             owed: code_points(input),
-            clean: !input.chars().any(char::is_control),
+            clean: !has_control(input),
         }
     }
 
@@ -112,6 +112,10 @@ impl Output {
         self.said.truncate(self.said.trim_end().len());
         self.said
     }
+}
+
+fn has_control(text: &str) -> bool {
+    text.bytes().any(|b| b.is_ascii_control()) || (!text.is_ascii() && text.chars().any(char::is_control))
 }
 
 fn code_points(text: &str) -> usize {

@@ -178,35 +178,29 @@ impl<'a> Cutter<'a, '_> {
     }
 
     fn word(&self, rest: &str) -> (Kind, usize) {
-        let bytes = rest.as_bytes();
-        let (mut length, mut underscore, mut camel, mut previous_lower) = (0, false, false, false);
-        while length < rest.len() {
-            let byte = bytes[length];
-            let followed_by_ascii = bytes.get(length + 1).is_none_or(u8::is_ascii);
-            if byte.is_ascii_alphanumeric() && followed_by_ascii {
-                camel |= previous_lower && byte.is_ascii_uppercase();
-                previous_lower = byte.is_ascii_lowercase();
-                length += 1;
-                continue;
-            }
-            if byte == b'_' && followed_by_ascii {
-                underscore = true;
-                length += 1;
-                continue;
-            }
-            let next = grapheme(&rest[length..]);
-            let goes_on = match next {
-                "'" | "’" => {
-                    let after = &rest[length + next.len()..];
-                    length > 0 && !after.is_empty() && Class::of(grapheme(after)) == Class::Letter
+        let (mut length, mut last, mut underscore, mut camel, mut previous_lower) =
+            (0, 0, false, false, false);
+        while let Some(c) = rest[length..].chars().next() {
+            let after = length + c.len_utf8();
+            match c {
+                _ if c.is_ascii_alphanumeric() => camel |= previous_lower && c.is_ascii_uppercase(),
+                '_' => underscore = true,
+                '\'' | '’' if rest[after..].starts_with(char::is_alphanumeric) => {}
+                _ if c.is_ascii() => break,
+                _ if c.is_alphanumeric() => {}
+                // A mark or joiner belongs to the word if the grapheme of the letter before it reaches over it.
+                // Between letters nobody needs to look for graphemes, since the word does not end there.
+                _ => {
+                    let end = last + grapheme(&rest[last..]).len();
+                    if end <= length {
+                        break;
+                    }
+                    (length, previous_lower) = (end, false);
+                    continue;
                 }
-                _ => Class::of(next) == Class::Letter,
-            };
-            if !goes_on {
-                break;
             }
-            previous_lower = false;
-            length += next.len();
+            previous_lower = c.is_ascii_lowercase();
+            (last, length) = (length, after);
         }
         let (word, after) = rest.split_at(length);
         if is_well_known(word) || self.emotes.contains(word) {

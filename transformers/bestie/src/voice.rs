@@ -188,7 +188,11 @@ impl Weaver<'_> {
         let said = |text: &str| {
             let key = text.trim_start_matches([',', ' ']).as_bytes();
             let key = &key[..key.len().min(REPEAT_BYTES)];
-            self.out.as_str().as_bytes().windows(key.len()).any(|w| w.eq_ignore_ascii_case(key))
+            self.out
+                .as_str()
+                .as_bytes()
+                .windows(key.len())
+                .any(|w| (w[0] ^ key[0]) & !0x20 == 0 && w.eq_ignore_ascii_case(key))
         };
         of.iter().cycle().skip(first).take(of.len()).find(|text| !said(text)).copied().unwrap_or(of[first])
     }
@@ -307,7 +311,7 @@ impl Weaver<'_> {
     }
 
     fn say_itself(&mut self, text: &str) {
-        if std::mem::take(&mut self.small) && STARTERS.iter().any(|s| *s == text) {
+        if std::mem::take(&mut self.small) && STARTERS.contains(&text) {
             self.out.replace(text, &text.to_ascii_lowercase(), Case::Lower);
             return;
         }
