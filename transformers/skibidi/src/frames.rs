@@ -86,9 +86,9 @@ impl Mood {
     pub(crate) fn closers(self) -> &'static [&'static str] {
         match self {
             Self::Sad => &[
-                "the sigma arc starts now",
+                "the comeback arc starts now",
                 "we got you, +1000 aura",
-                "your comeback will mog",
+                "sending max aura",
                 "ohio believes in you",
                 "you got this fr",
                 "+1000 aura 🫂",
@@ -97,7 +97,7 @@ impl Mood {
             Self::Shout => &[
                 "what the sigma!!",
                 "bro is NOT mewing 💀",
-                "someone fanum tax his caps lock",
+                "someone fanum tax that caps lock",
                 "chat is this real",
                 "crashing out fr 💀",
                 "sheesh 💀",

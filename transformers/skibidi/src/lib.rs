@@ -152,11 +152,16 @@ impl Voice<'_> {
         self.out.code_points() <= FRESH_WITHIN && self.out.as_str().contains(joke)
     }
 
-    /// What to say of `answers`: a chosen one, or if that was said already one after it.
-    fn answer(&mut self, answers: &'static [&'static str]) -> &'static str {
+    /// What to say of `answers` for `length` bytes of the line: one that fits and was not said yet, the search
+    /// beginning at a chosen place.
+    fn answer(&mut self, answers: &'static [&'static str], length: usize) -> &'static str {
+        if let [only] = answers {
+            return only;
+        }
+        let room = (self.growth_left + length).saturating_sub(CLOSER_RESERVE);
         let start = self.choice.index(answers.len());
         let mut turned = answers[start..].iter().chain(&answers[..start]).copied();
-        turned.find(|answer| !self.said(answer)).unwrap_or(answers[start])
+        turned.find(|answer| answer.len() <= room && !self.said(answer)).unwrap_or(answers[start])
     }
 
     fn opener(&mut self) {
@@ -219,8 +224,9 @@ impl Voice<'_> {
                 at += 1;
                 continue;
             };
-            let mut answer = self.answer(found.answers);
             let end = head + found.pieces;
+            let length: usize = self.pieces[head..end].iter().map(|piece| piece.text.len()).sum();
+            let mut answer = self.answer(found.answers, length);
             if !self.goes_on(end) {
                 answer = answer.trim_end_matches(',');
             }
@@ -233,7 +239,6 @@ impl Voice<'_> {
                 self.out.add(space);
                 start += piece.text.len() + space.len();
             }
-            let length: usize = self.pieces[head..end].iter().map(|piece| piece.text.len()).sum();
             changed |= self.replace(start, length, answer);
             start += length;
             at = end;
@@ -273,7 +278,8 @@ impl Voice<'_> {
         let first = self.pieces[at].text;
         let parts = |beside: Option<&Piece<'_>>| {
             beside.is_none_or(|piece| {
-                !matches!(piece.kind, Kind::Word | Kind::Number) || piece.text.eq_ignore_ascii_case(first)
+                let joins = matches!(piece.kind, Kind::Word | Kind::Number | Kind::Code);
+                !joins || piece.text.eq_ignore_ascii_case(first)
             })
         };
         let before = self.pieces[..at].iter().rev().find(|piece| piece.kind != Kind::Space);
@@ -325,3 +331,6 @@ impl Voice<'_> {
 fn sounds_like_a_vowel(text: &str) -> bool {
     text.starts_with(['a', 'e', 'i', 'o', 'u']) || text.starts_with("NPC") || text.starts_with("L ")
 }
+
+#[cfg(test)]
+mod tests;

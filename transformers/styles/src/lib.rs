@@ -11,7 +11,12 @@ use transformer_api::Transformer;
 /// Every style there is, in the order in which people are shown them.
 #[must_use]
 pub fn all() -> Registry {
-    Registry(vec![Arc::new(transformer_bestie::Bestie), Arc::new(transformer_plain::Plain)])
+    Registry(vec![
+        Arc::new(transformer_bestie::Bestie),
+        Arc::new(transformer_skibidi::Skibidi),
+        Arc::new(transformer_corporate::Corporate),
+        Arc::new(transformer_plain::Plain),
+    ])
 }
 
 /// Styles by their names.

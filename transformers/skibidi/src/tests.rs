@@ -1,7 +1,8 @@
-//! The style against the laws, against its golden cases, and against what only it promises.
+use std::collections::HashSet;
 
 use transformer_api::{EmoteNames, Line, Seed, Transformer as _, golden, laws};
-use transformer_skibidi::Skibidi;
+
+use crate::Skibidi;
 
 /// Seeds tried where a property must hold for every seed.
 const SEEDS: u64 = 300;
@@ -17,14 +18,14 @@ fn keeps_the_laws() {
 
 #[test]
 fn says_what_it_said_before() {
-    let cases = golden::check(&Skibidi, concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden.txt"));
+    let cases = golden::check(&Skibidi, concat!(env!("CARGO_MANIFEST_DIR"), "/golden.txt"));
     assert!(cases >= 60, "{cases} cases");
 }
 
 #[test]
 fn one_line_is_said_in_many_ways() {
     for text in ["hi there", "gg", "why is he so bad", "привет всем", "k"] {
-        let said: std::collections::HashSet<String> = (0..SEEDS).map(|seed| say(text, seed)).collect();
+        let said: HashSet<String> = (0..SEEDS).map(|seed| say(text, seed)).collect();
         assert!(said.len() >= 8, "{text}: {said:?}");
     }
 }
