@@ -97,7 +97,13 @@ impl<'a> Suite<'a> {
         if !is_admitted(style.sample()) {
             return Err(named("the sample is no line that admission lets through"));
         }
-        let config = Config { cases: self.cases, failure_persistence: None, ..Config::default() };
+        let config = Config {
+            cases: self.cases,
+            // Some lines come out empty; the more cases, the more of those.
+            max_local_rejects: self.cases.saturating_mul(100).max(65_536),
+            failure_persistence: None,
+            ..Config::default()
+        };
         let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
         runner.run(&typed(), |typed| self.try_line(&typed)).map_err(|error| named(&error.to_string()))
     }
