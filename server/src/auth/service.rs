@@ -6,11 +6,11 @@
 use super::{
     error::AuthError,
     hasher::{HashError, Hasher},
-    passwords,
+    passwords::{self, PasswordError},
     rates::{RateClock, RateLimits, Rates},
     revocations::Revocations,
     secret::Keys,
-    tokens::{AccessTokens, Claim, RefreshSecret, TokenError},
+    tokens::{AccessTokens, Claim, RefreshSecret, TokenError, random_bytes},
 };
 use chat::{
     account::{Account, Family, RefreshToken},
@@ -502,3 +502,62 @@ impl Accounts {
         }
     }
 }
+
+/// Where ids of users begin to count: 2024-01-01. 41 bits of milliseconds from then last until 2093; counted from
+/// 1970 they would end in 2039.
+const USER_ID_EPOCH_MS: u64 = 1_704_067_200_000;
+const USER_ID_RANDOM_BITS: u32 = 22;
+const USER_ID_TRIES: usize = 4;
+
+/// 41 bits of milliseconds and 22 random ones. By time, so new accounts are neighbours in the store's order; random
+/// below that, so nodes need no number of their own; 63 bits, so it fits the signed integers of other languages and
+/// of the databases.
+fn user_id(now: Millis, random: u128) -> UserId {
+    const TIME_MASK: u64 = (1 << 41) - 1;
+    const RANDOM_MASK: u128 = (1 << USER_ID_RANDOM_BITS) - 1;
+    let time = now.0.saturating_sub(USER_ID_EPOCH_MS) & TIME_MASK;
+    let random = u64::try_from(random & RANDOM_MASK).expect("22 bits");
+    UserId(time << USER_ID_RANDOM_BITS | random)
+}
+
+fn random_u128() -> u128 {
+    u128::from_le_bytes(random_bytes())
+}
+
+/// 20 of 32 signs are 100 random bits. Without `i`, `l`, `o` and `u`, which people misread.
+fn made_up_password() -> String {
+    const SIGNS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    random_bytes::<20>().iter().map(|b| char::from(SIGNS[usize::from(b % 32)])).collect()
+}
+
+/// Whole milliseconds; half a billion years are enough.
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn name_error(field: &str, e: NameError) -> FieldError {
+    field_error(field, e.code(), e.to_string())
+}
+
+fn password_error(field: &str, e: PasswordError) -> FieldError {
+    field_error(field, e.code(), e.to_string())
+}
+
+fn field_error(field: &str, code: &str, detail: String) -> FieldError {
+    FieldError { field: field.to_owned(), code: code.to_owned(), detail }
+}
+
+impl From<HashError> for AuthError {
+    fn from(e: HashError) -> Self {
+        match e {
+            HashError::Busy { retry_after } => Self::Busy { retry_after },
+            HashError::Unreadable | HashError::Failed => {
+                tracing::error!("password hash: {e}");
+                Self::Internal
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
