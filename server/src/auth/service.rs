@@ -200,8 +200,8 @@ impl Accounts {
         if self.stores.accounts.by_name(username.as_str()).await?.is_some() {
             return Err(AuthError::UsernameTaken);
         }
-        let account = self.create(username, display_name, password, false, now).await?;
-        self.open_session(account.into(), now).await
+        let account = self.create(username, display_name, password, now).await?;
+        self.open_family(account.into(), Family(random_u128()), now).await
     }
 
     /// Begins a session.
@@ -376,7 +376,7 @@ impl Accounts {
         let username = Username::parse(name).map_err(invalid)?;
         let display_name = DisplayName::parse(name, &username).map_err(invalid)?;
         let password = made_up_password();
-        let account = self.create(username, display_name, password.clone(), false, now).await?;
+        let account = self.create(username, display_name, password.clone(), now).await?;
         Ok((account.into(), NewPassword(password)))
     }
 
@@ -425,7 +425,6 @@ impl Accounts {
         username: Username,
         display_name: DisplayName,
         password: String,
-        admin: bool,
         now: Millis,
     ) -> Result<Account, AuthError> {
         let account = Account {
@@ -435,7 +434,7 @@ impl Accounts {
             display_name: display_name.into(),
             created_at: now,
             password_hash: self.hasher.hash(password).await?,
-            admin,
+            admin: false,
         };
         match self.stores.accounts.create(account.clone()).await? {
             Created::Yes => Ok(account),
@@ -472,10 +471,6 @@ impl Accounts {
         let families = self.stores.sessions.revoke_user(user).await?;
         self.revocations.end_user(user, families, now);
         Ok(())
-    }
-
-    async fn open_session(&self, profile: Profile, now: Millis) -> Result<AuthAnswer, AuthError> {
-        self.open_family(profile, Family(random_u128()), now).await
     }
 
     async fn open_family(

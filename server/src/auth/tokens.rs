@@ -2,7 +2,7 @@
 //!
 //! It knows no store and no clock. Start with [`AccessTokens`] and [`RefreshSecret`].
 
-use super::{provider, secret::Keys, service::millis};
+use super::{provider, secret::Keys};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chat::{
     account::{Family, TokenHash},
