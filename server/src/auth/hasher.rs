@@ -324,6 +324,31 @@ mod tests {
         assert!(hasher.hash("x".to_owned()).await.is_ok());
     }
 
+    #[tokio::test]
+    async fn work_counts_until_it_is_done_even_if_its_caller_went_away() {
+        let hasher = cheap(1);
+        let (started, mut has_started) = tokio::sync::mpsc::unbounded_channel();
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let caller = tokio::spawn({
+            let hasher = hasher.clone();
+            async move {
+                let work = move |_: &Inner| {
+                    started.send(()).unwrap();
+                    wait.recv().map_err(|_| HashError::Failed)
+                };
+                hasher.run(work).await
+            }
+        });
+        has_started.recv().await.unwrap();
+        caller.abort();
+        assert!(caller.await.unwrap_err().is_cancelled());
+        assert_eq!(hasher.0.permits.available_permits(), 0, "its memory is still in use");
+        assert_eq!(hasher.0.places.available_permits(), WAITING_PER_PERMIT);
+        go.send(()).unwrap();
+        hasher.hash("correct horse".to_owned()).await.unwrap();
+        assert_eq!(hasher.0.places.available_permits(), 1 + WAITING_PER_PERMIT);
+    }
+
     #[test]
     fn nothing_of_a_hash_is_printed() {
         let hasher = cheap(1);

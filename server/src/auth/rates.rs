@@ -1,7 +1,7 @@
 //! How often an address or an account may try. It decides nothing but that.
 //!
 //! Memory is bounded by construction: a key is hashed, with a seed that nobody outside knows, into one of
-//! [`BUCKETS`] buckets, so however many addresses come, there are no more counters than that. Two keys may share a
+//! `BUCKETS` buckets, so however many addresses come, there are no more counters than that. Two keys may share a
 //! bucket; they then share an allowance, which only shows when one of them is abusive.
 
 use super::error::AuthError;

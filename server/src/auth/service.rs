@@ -143,10 +143,12 @@ impl Accounts {
         options: Options,
     ) -> Self {
         let Options { access_ttl, refresh_ttl, rates, rooms } = options;
+        let tokens = AccessTokens::new(keys, access_ttl);
+        let access_ttl = tokens.ttl();
         Self {
             stores: Stores { accounts, sessions },
             hasher,
-            tokens: AccessTokens::new(keys, access_ttl),
+            tokens,
             revocations: Arc::new(Revocations::new(access_ttl)),
             rates: Rates::new(rates, clock),
             reserved: Reserved::new(rooms),

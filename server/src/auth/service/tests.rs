@@ -40,7 +40,8 @@ fn service_over(
     hasher: &Hasher,
 ) -> Accounts {
     let keys = Keys::from_secrets(&"k".repeat(32), &[]).unwrap();
-    let options = Options { rates: unlimited(), ..Options::default() };
+    // Refresh tokens of no length live as long as access tokens all the same.
+    let options = Options { rates: unlimited(), refresh_ttl: Duration::ZERO, ..Options::default() };
     Accounts::new(accounts, sessions, keys, hasher.clone(), RateClock::monotonic(), options)
 }
 
@@ -293,6 +294,17 @@ async fn a_refresh_token_ends_with_its_time() {
 }
 
 #[tokio::test]
+async fn a_session_lives_as_long_as_its_access_token_at_least() {
+    let plain = house();
+    let accounts = service_over(plain.store.clone(), plain.store.clone(), &plain.hasher);
+    let answer = accounts.register(register_body("alice"), home(), NOW).await.unwrap();
+    let just = NOW.plus(15 * MINUTE - 1);
+    accounts.sweep(just).await.unwrap();
+    accounts.authenticate(&answer.access_token, just).await.unwrap();
+    accounts.refresh(refresh_body(&answer), just).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_made_up_refresh_token_is_refused_without_a_write() {
     let plain = house();
     let counting = Arc::new(CountingWrites { inner: plain.store.clone(), writes: AtomicU64::new(0) });
@@ -330,6 +342,15 @@ async fn logging_out_ends_the_session_at_once() {
 
     house.accounts.logout(refresh_body(&next), NOW).await.unwrap();
     assert!(word.try_recv().is_err(), "the second time there is nothing to tell");
+}
+
+#[tokio::test]
+async fn an_end_counts_before_the_store_shows_it() {
+    let house = house();
+    let answer = house.register("alice").await;
+    let family = house.who(&answer).await.unwrap().family;
+    house.accounts.revocations().end_family(family, NOW);
+    assert_eq!(error(house.who(&answer).await), AuthError::Unauthorized);
 }
 
 #[tokio::test]
