@@ -4,5 +4,6 @@
 
 pub mod account;
 pub mod message;
+pub mod names;
 pub mod record;
 pub mod time;
