@@ -1,1 +1,3 @@
 //! The edges and the composition of Twitchy.
+
+pub mod config;

@@ -5,4 +5,5 @@
 pub mod account;
 pub mod message;
 pub mod record;
+pub mod rooms;
 pub mod time;
