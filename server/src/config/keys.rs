@@ -103,6 +103,15 @@ macro_rules! settings {
         pub static SECTIONS: &[(&str, &[&str])] = &[ $( (stringify!($section), &[$($sdoc),*]), )* ];
 
         impl Config {
+            /// Every setting but the rooms, as it would stand in a file; `None` for what is not set. In the order of
+            /// [`KEYS`]. A secret is not in it, only that there is one.
+            pub(super) fn shown(&self) -> Vec<(&'static str, Option<toml::Value>)> {
+                vec![
+                    $( (stringify!($tname), self.$tname.show()), )*
+                    $( $( (concat!(stringify!($section), ".", stringify!($name)), self.$section.$name.show()), )* )*
+                ]
+            }
+
             /// The defaults with the accepted values over them.
             pub(super) fn assemble(accepted: &Accepted) -> Self {
                 Self {
@@ -187,11 +196,11 @@ settings! {
         argon2_iterations: u32 = 2 => 2..=64;
     }
 
-    /// How much one user, one address or all together may do. 0 means no limit, everywhere here.
+    /// How much one user, one address or all together may do. 0 means no limit.
     limits: Limits {
         /// Messages of one user in the long run, per second.
         user_messages_per_second: Rate = Rate(2.0);
-        /// Messages that one user may send at once before that rate holds.
+        /// Messages that one user may send at once before that rate holds; without that rate it means nothing.
         user_message_burst: u32 = 10 => 1..=10_000;
         /// Open connections from one address.
         connections_per_address: Limit = Limit(64);

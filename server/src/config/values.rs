@@ -11,6 +11,9 @@ pub const SECRET_BYTES_MIN: usize = 32;
 /// Slowest and fastest rate that is not "none", per second: one in about 17 minutes, and one each microsecond.
 const RATE: std::ops::RangeInclusive<f64> = 0.001..=1_000_000.0;
 
+/// Longest text that an error repeats, in characters.
+const FOUND_CHARS_MAX: usize = 80;
+
 /// A type that a setting can have.
 pub trait Value: Sized {
     /// What may stand there, in words: "expected …".
@@ -37,6 +40,9 @@ pub trait Value: Sized {
 /// What was found, in a few words: shown when something else was expected.
 pub(super) fn found(value: &Toml) -> String {
     match value {
+        Toml::String(text) if text.chars().count() > FOUND_CHARS_MAX => {
+            format!("{:?} and more", text.chars().take(FOUND_CHARS_MAX).collect::<String>())
+        }
         Toml::String(text) => format!("{text:?}"),
         Toml::Integer(_) | Toml::Float(_) | Toml::Boolean(_) | Toml::Datetime(_) => value.to_string(),
         Toml::Array(_) => "a list".to_owned(),
