@@ -6,4 +6,5 @@ pub mod account;
 pub mod message;
 pub mod names;
 pub mod record;
+pub mod rooms;
 pub mod time;
