@@ -380,6 +380,26 @@ pub fn messages_frame<'a>(room: &str, messages: impl Iterator<Item = &'a str>, s
     out
 }
 
+/// A `joined` frame around messages that are JSON already; the same text as [`ServerFrame::Joined`] gives.
+/// `head` is the frame with an empty history.
+pub fn joined_frame<'a>(head: &ServerFrame, history: impl Iterator<Item = &'a str>) -> String {
+    const EMPTY: &str = r#""history":[]"#;
+    let text = head.to_json();
+    // Only `joined` has a history, and slugs and epochs hold no quotes, so the first match is the field.
+    let Some(at) = text.find(EMPTY) else { return text };
+    let (before, after) = text.split_at(at + EMPTY.len() - 1);
+    let mut out = String::with_capacity(text.len() + 4 * 1024);
+    out.push_str(before);
+    for (i, message) in history.enumerate() {
+        if i > 0 {
+            out.push(',');
+        }
+        out.push_str(message);
+    }
+    out.push_str(after);
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

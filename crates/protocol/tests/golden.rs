@@ -358,6 +358,28 @@ fn the_quick_messages_frame_is_the_same() {
     }
 }
 
+#[test]
+fn the_quick_joined_frame_is_the_same() {
+    let history: Vec<FrameMessage> = vec![plain_message().into(), full_message().into()];
+    let encoded: Vec<String> = history.iter().map(|m| serde_json::to_string(m).unwrap()).collect();
+    let joined = |history| ServerFrame::Joined {
+        room: "bestie".into(),
+        epoch: "e1".into(),
+        seq: Seq(41),
+        recovered: Some(true),
+        reason: None,
+        history,
+        viewers: 3,
+        settings: RoomSettings::default(),
+        pinned: Some(plain_message()),
+        you: You { role: Role::Viewer },
+    };
+    for n in 0..=history.len() {
+        let quick = joined_frame(&joined(vec![]), encoded[..n].iter().map(String::as_str));
+        assert_eq!(quick, joined(history[..n].to_vec()).to_json());
+    }
+}
+
 /// A plain line costs little more than its text.
 #[test]
 fn defaults_are_left_out_of_frames() {
