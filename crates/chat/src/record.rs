@@ -31,7 +31,6 @@ const KIND_MESSAGE: u8 = 1;
 
 /// One event of a room, as the log keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Record {
     /// Somebody said something.
     Message(Box<Styled>),
