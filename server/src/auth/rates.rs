@@ -36,6 +36,16 @@ pub struct RateLimits {
     pub logins_per_account_minute: u32,
 }
 
+impl RateLimits {
+    /// No limit at all.
+    pub const NONE: Self = Self {
+        registrations_per_address_hour: 0,
+        logins_per_address_minute: 0,
+        logins_per_account_and_address_minute: 0,
+        logins_per_account_minute: 0,
+    };
+}
+
 impl Default for RateLimits {
     fn default() -> Self {
         Self {

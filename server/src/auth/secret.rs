@@ -124,6 +124,11 @@ impl Keys {
         Ok(Self { current: key(current)?, older: older.iter().map(|s| key(s)).collect::<Result<_, _>>()? })
     }
 
+    /// A key that nobody keeps: its tokens end with the process.
+    pub fn ephemeral() -> Self {
+        keys(&[random_bytes()])
+    }
+
     /// The one that signs.
     pub fn current(&self) -> &Key {
         &self.current

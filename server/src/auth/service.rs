@@ -369,39 +369,50 @@ impl Accounts {
         Ok(Identity { user: account.into(), family: claim.family, expires_at: claim.expires_at })
     }
 
-    /// For the command line: makes an account with a made-up password. The operator may take reserved names.
+    /// For the command line: makes an account, with a made-up password (then answered) where none is given. The operator
+    /// may take reserved names.
     ///
     /// # Errors
-    /// `Validation` (field `username`), `UsernameTaken`, and those of the store.
-    pub async fn create_user(&self, name: &str, now: Millis) -> Result<(Profile, NewPassword), AuthError> {
+    /// `Validation` (fields `username`, `password`), `UsernameTaken`, and those of the store.
+    pub async fn create_user(
+        &self,
+        name: &str,
+        password: Option<String>,
+        now: Millis,
+    ) -> Result<(Profile, Option<NewPassword>), AuthError> {
         let invalid = |e| AuthError::Validation(vec![name_error("username", e)]);
         let username = Username::parse(name).map_err(invalid)?;
         let display_name = DisplayName::parse(name, &username).map_err(invalid)?;
-        let password = made_up_password();
-        let account = self.create(username, display_name, password.clone(), now).await?;
-        Ok((account.into(), NewPassword(password)))
+        let (password, made_up) = given_or_made_up(password, username.as_str())?;
+        let account = self.create(username, display_name, password, now).await?;
+        Ok((account.into(), made_up))
     }
 
-    /// For the command line: makes somebody an admin. `None` if there is nobody of that name.
+    /// For the command line: makes somebody an admin, or takes it back. `None` if there is nobody of that name.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn promote(&self, name: &str) -> Result<Option<Profile>, AuthError> {
+    pub async fn set_admin(&self, name: &str, admin: bool) -> Result<Option<Profile>, AuthError> {
         let Some(account) = self.find(name).await? else { return Ok(None) };
-        let change = AccountChange { admin: Some(true), ..AccountChange::default() };
+        let change = AccountChange { admin: Some(admin), ..AccountChange::default() };
         Ok(self.stores.accounts.update(account.id, change).await?.map(Profile::from))
     }
 
-    /// For the command line: gives somebody a made-up password and ends all their sessions. `None` if there is nobody
-    /// of that name.
+    /// For the command line: gives somebody a new password, made up (then answered) where none is given, and ends all
+    /// their sessions. `None` if there is nobody of that name.
     ///
     /// # Errors
-    /// `Busy`, and those of the store.
-    pub async fn reset_password(&self, name: &str, now: Millis) -> Result<Option<NewPassword>, AuthError> {
+    /// `Validation` (field `password`), `Busy`, and those of the store.
+    pub async fn reset_password(
+        &self,
+        name: &str,
+        password: Option<String>,
+        now: Millis,
+    ) -> Result<Option<Option<NewPassword>>, AuthError> {
         let Some(account) = self.find(name).await? else { return Ok(None) };
-        let password = made_up_password();
-        self.set_password(account.id, password.clone(), now).await?;
-        Ok(Some(NewPassword(password)))
+        let (password, made_up) = given_or_made_up(password, &account.username)?;
+        self.set_password(account.id, password, now).await?;
+        Ok(Some(made_up))
     }
 
     /// Forgets what has had its time: counters of tries, ended sessions, refresh tokens. Call it every minute. Says
@@ -519,6 +530,23 @@ fn user_id(now: Millis, random: u128) -> UserId {
 
 fn random_u128() -> u128 {
     u128::from_le_bytes(random_bytes())
+}
+
+/// The password to set, and the one to tell if it was made up.
+fn given_or_made_up(
+    given: Option<String>,
+    username: &str,
+) -> Result<(String, Option<NewPassword>), AuthError> {
+    match given {
+        Some(password) => match passwords::check(&password, username) {
+            Ok(()) => Ok((password, None)),
+            Err(e) => Err(AuthError::Validation(vec![password_error("password", e)])),
+        },
+        None => {
+            let password = made_up_password();
+            Ok((password.clone(), Some(NewPassword(password))))
+        }
+    }
 }
 
 /// 20 of 32 signs are 100 random bits. Without `i`, `l`, `o` and `u`, which people misread.

@@ -534,17 +534,18 @@ async fn guessing_the_current_password_is_limited_as_a_log_in() {
 #[tokio::test]
 async fn the_operator_makes_promotes_and_resets() {
     let house = house();
-    let (profile, password) = house.accounts.create_user("Admin", NOW).await.unwrap();
+    let (profile, password) = house.accounts.create_user("Admin", None, NOW).await.unwrap();
+    let password = password.unwrap();
     assert_eq!((profile.username.as_str(), profile.admin), ("admin", false));
     assert!(!format!("{password:?}").contains(password.reveal()));
-    assert_eq!(error(house.accounts.create_user("admin", NOW).await), AuthError::UsernameTaken);
-    assert_eq!(fields(house.accounts.create_user("ad min", NOW).await).len(), 1);
+    assert_eq!(error(house.accounts.create_user("admin", None, NOW).await), AuthError::UsernameTaken);
+    assert_eq!(fields(house.accounts.create_user("ad min", None, NOW).await).len(), 1);
 
     let answer = house.login("admin", password.reveal()).await.unwrap();
-    assert!(house.accounts.promote("ADMIN").await.unwrap().unwrap().admin);
+    assert!(house.accounts.set_admin("ADMIN", true).await.unwrap().unwrap().admin);
     assert!(house.who(&answer).await.unwrap().user.admin, "from the next look on, without a new log-in");
 
-    let reset = house.accounts.reset_password("admin", NOW).await.unwrap().unwrap();
+    let reset = house.accounts.reset_password("admin", None, NOW).await.unwrap().unwrap().unwrap();
     assert_ne!(reset.reveal(), password.reveal());
     assert_eq!(error(house.who(&answer).await), AuthError::Unauthorized);
     assert_eq!(error(house.login("admin", password.reveal()).await), AuthError::InvalidCredentials);
@@ -552,8 +553,8 @@ async fn the_operator_makes_promotes_and_resets() {
     passwords::check(reset.reveal(), "admin").unwrap();
 
     for name in ["nobody_here", "not a name"] {
-        assert_eq!(house.accounts.promote(name).await, Ok(None));
-        assert!(house.accounts.reset_password(name, NOW).await.unwrap().is_none());
+        assert_eq!(house.accounts.set_admin(name, true).await, Ok(None));
+        assert!(house.accounts.reset_password(name, None, NOW).await.unwrap().is_none());
     }
 }
 
