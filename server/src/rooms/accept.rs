@@ -1,0 +1,211 @@
+//! Accepting a message: nonce → style → log → acknowledgement.
+//!
+//! Who speaks, and how often, is asked before; here a [`Draft`] is already admitted. [`Room::submit`] is quick and
+//! keeps the order of its calls; [`Submitted::outcome`] waits for the log. *Accepted* means that the log said durable.
+
+use super::{Room, style};
+use crate::limits::UserPace;
+use chat::{
+    message::Draft,
+    nonces::{Accepted, Known},
+    record::Record,
+    time::Millis,
+};
+use event_log::{Append, AppendError};
+use protocol::ids::{MessageId, Seq, UserId};
+use std::{sync::Arc, time::Duration};
+use uuid::{NoContext, Timestamp, Uuid};
+
+/// Why a message was not accepted. Nobody will ever see it, except after [`Rejected::Unknown`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejected {
+    /// The user sends too fast.
+    #[error("you are sending messages too fast")]
+    RateLimited {
+        /// Not before that.
+        retry_after: Duration,
+    },
+    /// Too much is waiting for the log.
+    #[error("the server is too busy right now; try again in a moment")]
+    Overloaded {
+        /// Not before that.
+        retry_after: Duration,
+    },
+    /// The disk is full.
+    #[error("the server's disk is full; nothing was accepted")]
+    StorageFull,
+    /// The log is out of reach.
+    #[error("the message log is out of reach; nothing was accepted")]
+    Unavailable,
+    /// The log stopped under it: it may be there or not. Not to be answered as an error; the sender asks again.
+    #[error("it is not known whether the message was accepted; send it again with the same nonce")]
+    Unknown,
+}
+
+impl From<AppendError> for Rejected {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Overloaded { retry_after } => Self::Overloaded { retry_after },
+            AppendError::StorageFull => Self::StorageFull,
+            AppendError::Unknown(_) => Self::Unknown,
+            AppendError::Unavailable(_) => Self::Unavailable,
+            // Admission and the room's set-up exclude these two; if they come, nothing was written.
+            AppendError::TooLarge { .. } | AppendError::NoPartition(_) => {
+                tracing::error!(%error, "the log refused a record that should fit");
+                Self::Unavailable
+            }
+        }
+    }
+}
+
+/// A message on its way into the log.
+pub struct Submitted(State);
+
+enum State {
+    /// The nonce was used before: here is the first answer.
+    Known(Accepted),
+    /// Another send with this nonce is on its way; then it is this one's turn, or has its answer.
+    Waiting(Arc<Room>, Draft, UserPace),
+    Appending(InFlight),
+}
+
+struct InFlight {
+    room: Arc<Room>,
+    /// Taken when it is done; if it is still here on drop, someone has to wait for it (the nonce hangs on it).
+    append: Option<Append>,
+    id: MessageId,
+    sent_at: Millis,
+    nonce: Option<(UserId, String)>,
+}
+
+impl Room {
+    /// Styles a draft and hands it to the log, in the order of the calls. Quick: it waits for nothing.
+    ///
+    /// The nonce comes before the pace: whoever asks again after a message that was accepted must not be told that it
+    /// was refused.
+    pub fn submit(
+        self: &Arc<Self>,
+        draft: Draft,
+        pace: &UserPace,
+        now: Millis,
+    ) -> Result<Submitted, Rejected> {
+        if let Some(nonce) = &draft.nonce {
+            match self.nonces.lock().reserve(draft.author.id, nonce, now) {
+                Known::New => {}
+                Known::Pending => return Ok(Submitted(State::Waiting(self.clone(), draft, pace.clone()))),
+                Known::Accepted(first) => return Ok(Submitted(State::Known(first))),
+            }
+        }
+        let id = new_id(now);
+        let nonce = draft.nonce.clone().map(|nonce| (draft.author.id, nonce));
+        if let Err(retry_after) = pace.check(draft.author.id) {
+            self.release(nonce.as_ref());
+            return Err(Rejected::RateLimited { retry_after });
+        }
+        let styled = self.style.say(style::seed_of(id), draft.text.text());
+        let record = Record::Message(Box::new(draft.into_styled(id, now, styled))).encode();
+        match self.log.append(self.partition, record.into()) {
+            Ok(append) => {
+                let room = self.clone();
+                Ok(Submitted(State::Appending(InFlight {
+                    room,
+                    append: Some(append),
+                    id,
+                    sent_at: now,
+                    nonce,
+                })))
+            }
+            Err(error) => {
+                self.release(nonce.as_ref());
+                Err(error.into())
+            }
+        }
+    }
+
+    /// The log holds a message with this nonce: the answer to it, for whoever asks again.
+    pub(super) fn settle(&self, user: UserId, nonce: &str, accepted: Accepted) -> bool {
+        let first = self.nonces.lock().settle(user, nonce, accepted);
+        self.nonce_settled.notify_waiters();
+        first
+    }
+
+    fn release(&self, nonce: Option<&(UserId, String)>) {
+        if let Some((user, nonce)) = nonce {
+            self.nonces.lock().release(*user, nonce);
+            self.nonce_settled.notify_waiters();
+        }
+    }
+}
+
+impl Submitted {
+    /// Waits until the message is durable or refused. If this is dropped half-way, the message still goes its way.
+    pub async fn outcome(self) -> Result<Accepted, Rejected> {
+        let mut state = self.0;
+        loop {
+            state = match state {
+                State::Known(accepted) => return Ok(accepted),
+                State::Appending(flight) => return flight.land().await,
+                State::Waiting(room, draft, pace) => {
+                    let settled = room.nonce_settled.notified();
+                    tokio::pin!(settled);
+                    // Listen first, then look again: otherwise the news could come in between.
+                    settled.as_mut().enable();
+                    match room.submit(draft, &pace, crate::clock::now())?.0 {
+                        waiting @ State::Waiting(..) => {
+                            settled.await;
+                            waiting
+                        }
+                        other => other,
+                    }
+                }
+            };
+        }
+    }
+}
+
+impl InFlight {
+    async fn land(mut self) -> Result<Accepted, Rejected> {
+        let Some(append) = self.append.as_mut() else { return Err(Rejected::Unknown) };
+        let answer = append.await;
+        self.append = None;
+        match answer {
+            Ok(offset) => {
+                let accepted = Accepted { id: self.id, seq: Seq(offset.0), sent_at: self.sent_at };
+                if let Some((user, nonce)) = &self.nonce {
+                    self.room.settle(*user, nonce, accepted);
+                }
+                Ok(accepted)
+            }
+            Err(error) => {
+                self.room.release(self.nonce.as_ref());
+                Err(error.into())
+            }
+        }
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        let Some(append) = self.append.take() else { return };
+        let (Some(nonce), Ok(runtime)) = (self.nonce.take(), tokio::runtime::Handle::try_current()) else {
+            return;
+        };
+        let left = Self {
+            room: self.room.clone(),
+            append: Some(append),
+            id: self.id,
+            sent_at: self.sent_at,
+            nonce: Some(nonce),
+        };
+        // Rare: the sender's connection ended before the log answered. Bounded by the log's own queue.
+        runtime.spawn(async move {
+            let _ = left.land().await;
+        });
+    }
+}
+
+/// A UUIDv7 for a message that is accepted now.
+fn new_id(now: Millis) -> MessageId {
+    let nanos = u32::try_from(now.0 % 1_000 * 1_000_000).unwrap_or(0);
+    MessageId(Uuid::new_v7(Timestamp::from_unix(NoContext, now.0 / 1_000, nanos)))
+}

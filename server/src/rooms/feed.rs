@@ -1,0 +1,362 @@
+//! A room's feed: a ring of batches, each encoded once, and cursors into it.
+//!
+//! It knows no socket. A viewer holds a [`Cursor`]; publishing costs the same whether there is one viewer or
+//! fifty thousand, apart from waking them. There is no queue per viewer: whoever falls off the ring is told the
+//! [`Gap`] and goes on at its oldest batch. Start with [`Feed::publish`] and [`Feed::pull`].
+
+use axum::extract::ws::Utf8Bytes;
+use chat::message::Logged;
+use parking_lot::{Mutex, RwLock};
+use protocol::{
+    frames,
+    ids::{MessageId, Seq},
+};
+use std::{
+    collections::VecDeque,
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+use tokio::sync::Notify;
+
+/// Most messages of one `messages` frame: at 350 bytes each the frame stays near 70 kB, a few milliseconds of work
+/// for a browser.
+const FRAME_MESSAGES_MAX: usize = 200;
+
+/// How much of a room's past the ring keeps.
+#[derive(Clone, Copy, Debug)]
+pub struct RingLimits {
+    /// Messages; at least [`protocol::limits::HISTORY_MAX`], so that a join is served from the ring.
+    pub messages_max: usize,
+    /// Bytes of encoded frames.
+    pub bytes_max: usize,
+}
+
+/// One step of the feed: a frame, encoded once, shared by everyone.
+struct Item {
+    frame: Utf8Bytes,
+    /// Where each message stands in the frame's text; empty for other frames.
+    messages: Box<[Place]>,
+}
+
+struct Place {
+    seq: Seq,
+    id: MessageId,
+    json: Range<usize>,
+}
+
+struct Ring {
+    items: VecDeque<Arc<Item>>,
+    /// Number of the oldest item; items are numbered from 0 for the life of the process.
+    first: u64,
+    messages: usize,
+    bytes: usize,
+    /// Every message of the room after this one is in the ring.
+    complete_after: Seq,
+    /// The newest message.
+    last: Seq,
+}
+
+/// A viewer's place in the feed.
+#[derive(Clone, Copy, Debug)]
+pub struct Cursor {
+    next: u64,
+    last: Seq,
+}
+
+/// What a viewer did not get: messages after `from` up to `to`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// The last one it has.
+    pub from: Seq,
+    /// The last one that is gone.
+    pub to: Seq,
+}
+
+/// A room's past as it stands in the ring, and the place where its future begins.
+pub struct Snapshot {
+    /// Encoded messages, oldest first.
+    pub messages: Vec<Encoded>,
+    /// The newest message of the room.
+    pub last: Seq,
+    /// Everything after the snapshot.
+    pub cursor: Cursor,
+}
+
+/// One encoded message, sharing its batch's bytes.
+#[derive(Clone)]
+pub struct Encoded {
+    item: Arc<Item>,
+    index: usize,
+}
+
+impl Encoded {
+    /// Its place.
+    pub fn seq(&self) -> Seq {
+        self.item.messages[self.index].seq
+    }
+
+    /// As JSON.
+    pub fn json(&self) -> &str {
+        &self.item.frame.as_str()[self.item.messages[self.index].json.clone()]
+    }
+}
+
+/// What there is of a resume.
+pub enum Resume {
+    /// All that was missed is here.
+    Complete(Snapshot),
+    /// The ring begins after this message; what lies before it has to come from elsewhere, then ask again.
+    Before(Seq),
+}
+
+/// The feed of one room.
+pub struct Feed {
+    slug: Box<str>,
+    limits: RingLimits,
+    /// Lock order: `ring` before `wakers`; never held over an await.
+    ring: RwLock<Ring>,
+    wakers: Mutex<Wakers>,
+    viewers: AtomicU64,
+    published: AtomicU64,
+}
+
+#[derive(Default)]
+struct Wakers {
+    slots: Vec<Option<Arc<Notify>>>,
+    free: Vec<usize>,
+}
+
+/// A viewer's claim to be woken and counted; gives both up when dropped.
+pub struct Subscription {
+    feed: Arc<Feed>,
+    slot: usize,
+}
+
+impl Feed {
+    /// An empty feed.
+    pub fn new(slug: &str, limits: RingLimits) -> Arc<Self> {
+        Arc::new(Self {
+            slug: slug.into(),
+            limits,
+            ring: RwLock::new(Ring {
+                items: VecDeque::new(),
+                first: 0,
+                messages: 0,
+                bytes: 0,
+                complete_after: Seq(0),
+                last: Seq(0),
+            }),
+            wakers: Mutex::default(),
+            viewers: AtomicU64::new(0),
+            published: AtomicU64::new(0),
+        })
+    }
+
+    /// At the start: the ring's past begins after this message. Before the first [`Self::publish`] only.
+    pub fn begins_after(&self, seq: Seq) {
+        let mut ring = self.ring.write();
+        ring.complete_after = seq;
+        ring.last = ring.last.max(seq);
+    }
+
+    /// Adds messages in the room's order and wakes the viewers. What is not newer than the newest is passed over, so
+    /// reading the log twice shows nothing twice.
+    pub fn publish(&self, messages: &[Logged]) {
+        let last = self.ring.read().last;
+        let new = messages.iter().position(|m| m.seq > last).unwrap_or(messages.len());
+        if new == messages.len() {
+            return;
+        }
+        for batch in messages[new..].chunks(FRAME_MESSAGES_MAX) {
+            self.push(encode(&self.slug, batch));
+        }
+        self.published.fetch_add((messages.len() - new) as u64, Ordering::Relaxed);
+        self.wake();
+    }
+
+    /// Adds a frame that is no message (`room`, `deleted`, …) and wakes the viewers.
+    pub fn publish_frame(&self, frame: String) {
+        self.push(Item { frame: frame.into(), messages: Box::default() });
+        self.wake();
+    }
+
+    fn push(&self, item: Item) {
+        let mut ring = self.ring.write();
+        ring.bytes += item.frame.len();
+        ring.messages += item.messages.len();
+        if let Some(place) = item.messages.last() {
+            ring.last = place.seq;
+        }
+        ring.items.push_back(Arc::new(item));
+        while ring.items.len() > 1
+            && (ring.messages > self.limits.messages_max || ring.bytes > self.limits.bytes_max)
+        {
+            let Some(old) = ring.items.pop_front() else { break };
+            ring.first += 1;
+            ring.bytes -= old.frame.len();
+            ring.messages -= old.messages.len();
+            if let Some(place) = old.messages.last() {
+                ring.complete_after = place.seq;
+            }
+        }
+    }
+
+    fn wake(&self) {
+        for waker in self.wakers.lock().slots.iter().flatten() {
+            waker.notify_one();
+        }
+    }
+
+    /// The newest `count` messages and the place after them.
+    pub fn latest(&self, count: usize) -> Snapshot {
+        let ring = self.ring.read();
+        let mut messages: Vec<Encoded> = Vec::with_capacity(count.min(ring.messages));
+        'items: for item in ring.items.iter().rev() {
+            for index in (0..item.messages.len()).rev() {
+                if messages.len() == count {
+                    break 'items;
+                }
+                messages.push(Encoded { item: item.clone(), index });
+            }
+        }
+        messages.reverse();
+        Snapshot { messages, last: ring.last, cursor: ring.head() }
+    }
+
+    /// All messages after `after`, if the ring goes back that far.
+    pub fn resume(&self, after: Seq) -> Resume {
+        let ring = self.ring.read();
+        if after < ring.complete_after {
+            return Resume::Before(ring.complete_after);
+        }
+        let messages = ring
+            .items
+            .iter()
+            .flat_map(|item| (0..item.messages.len()).map(move |index| Encoded { item: item.clone(), index }))
+            .skip_while(|m| m.seq() <= after)
+            .collect();
+        Resume::Complete(Snapshot { messages, last: ring.last, cursor: ring.head() })
+    }
+
+    /// A message that is still in the ring.
+    pub fn find(&self, id: MessageId) -> Option<Encoded> {
+        let ring = self.ring.read();
+        ring.items.iter().rev().find_map(|item| {
+            let index = item.messages.iter().position(|place| place.id == id)?;
+            Some(Encoded { item: item.clone(), index })
+        })
+    }
+
+    /// Moves the cursor on and adds the frames since to `out`, up to about `bytes_max`. `Some` if the cursor had
+    /// fallen off the ring.
+    pub fn pull(&self, cursor: &mut Cursor, out: &mut Vec<Utf8Bytes>, bytes_max: usize) -> Option<Gap> {
+        let ring = self.ring.read();
+        let mut gap = None;
+        if cursor.next < ring.first {
+            cursor.next = ring.first;
+            // Frames without messages may be all that was lost; then nothing is missing.
+            if ring.complete_after > cursor.last {
+                gap = Some(Gap { from: cursor.last, to: ring.complete_after });
+                cursor.last = ring.complete_after;
+            }
+        }
+        let mut bytes = 0;
+        let skip = usize::try_from(cursor.next - ring.first).unwrap_or(usize::MAX);
+        for item in ring.items.iter().skip(skip) {
+            if bytes > 0 && bytes + item.frame.len() > bytes_max {
+                break;
+            }
+            bytes += item.frame.len();
+            cursor.next += 1;
+            if let Some(place) = item.messages.last() {
+                cursor.last = place.seq;
+            }
+            out.push(item.frame.clone());
+        }
+        gap
+    }
+
+    /// Has the cursor anything left to pull?
+    pub fn has_more(&self, cursor: &Cursor) -> bool {
+        let ring = self.ring.read();
+        cursor.next < ring.first + ring.items.len() as u64
+    }
+
+    /// Counts a viewer in and wakes it (with a permit that is kept) whenever something is published.
+    pub fn subscribe(self: &Arc<Self>, waker: Arc<Notify>) -> Subscription {
+        let mut wakers = self.wakers.lock();
+        let slot = match wakers.free.pop() {
+            Some(slot) => {
+                wakers.slots[slot] = Some(waker);
+                slot
+            }
+            None => {
+                wakers.slots.push(Some(waker));
+                wakers.slots.len() - 1
+            }
+        };
+        self.viewers.fetch_add(1, Ordering::Relaxed);
+        Subscription { feed: self.clone(), slot }
+    }
+
+    /// Connections that read the room now.
+    pub fn viewers(&self) -> u64 {
+        self.viewers.load(Ordering::Relaxed)
+    }
+
+    /// Messages published since the start of the process.
+    pub fn published(&self) -> u64 {
+        self.published.load(Ordering::Relaxed)
+    }
+
+    /// Every message after this one is in the ring.
+    pub fn complete_after(&self) -> Seq {
+        self.ring.read().complete_after
+    }
+
+    /// The newest message.
+    pub fn last(&self) -> Seq {
+        self.ring.read().last
+    }
+}
+
+impl Ring {
+    fn head(&self) -> Cursor {
+        Cursor { next: self.first + self.items.len() as u64, last: self.last }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let mut wakers = self.feed.wakers.lock();
+        wakers.slots[self.slot] = None;
+        wakers.free.push(self.slot);
+        self.feed.viewers.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Encodes a batch once; remembers where each message stands, so that history can be cut out of it.
+fn encode(slug: &str, batch: &[Logged]) -> Item {
+    let json: Vec<String> = batch
+        .iter()
+        .map(|m| serde_json::to_string(&m.to_frame_message()).expect("a message has only string keys"))
+        .collect();
+    let frame = frames::messages_frame(slug, json.iter().map(String::as_str), 0);
+    let mut at = frame.find('[').map_or(0, |bracket| bracket + 1);
+    let messages = batch
+        .iter()
+        .zip(&json)
+        .map(|(m, json)| {
+            let place = Place { seq: m.seq, id: m.message.id, json: at..at + json.len() };
+            at = place.json.end + 1;
+            place
+        })
+        .collect();
+    Item { frame: frame.into(), messages }
+}
+
+#[cfg(test)]
+mod tests;

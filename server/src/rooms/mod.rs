@@ -1,0 +1,178 @@
+//! Rooms: where a message is accepted, styled and shown.
+//!
+//! The path of a message through here: [`accept`] → the log → [`tail`] → [`feed`] → viewers. [`history`] puts a
+//! room's past together from ring, log and store. This part knows nothing of sockets, HTTP or accounts' passwords.
+
+pub mod accept;
+pub mod feed;
+pub mod history;
+pub mod style;
+pub mod tail;
+pub mod ticker;
+
+use chat::{nonces::Nonces, rooms::RoomDefinition};
+use event_log::{Epoch, EventLog, Partition};
+use feed::Feed;
+use parking_lot::{Mutex, RwLock};
+use protocol::{
+    ids::RoomId,
+    objects::{self, RoomSettings},
+};
+use std::{collections::HashMap, sync::Arc};
+use style::Style;
+use tokio::sync::Notify;
+
+/// One room at work.
+pub struct Room {
+    /// What the configuration says of it.
+    pub definition: RoomDefinition,
+    /// Where in the log it lives.
+    pub partition: Partition,
+    /// Identity of that part of the log.
+    pub epoch: Epoch,
+    /// What its viewers get.
+    pub feed: Arc<Feed>,
+    style: Style,
+    sample: (String, String),
+    settings: RwLock<RoomSettings>,
+    messages_per_second: RwLock<f64>,
+    log: Arc<dyn EventLog>,
+    /// Never held over an await.
+    nonces: Mutex<Nonces>,
+    /// Somebody waits for a nonce that is on its way; told whenever one is settled or released.
+    nonce_settled: Notify,
+}
+
+impl Room {
+    /// Its name in URLs and frames.
+    pub fn slug(&self) -> &str {
+        self.definition.slug.as_str()
+    }
+
+    /// For ever.
+    pub fn id(&self) -> RoomId {
+        self.definition.id
+    }
+
+    /// Its rules now.
+    pub fn settings(&self) -> RoomSettings {
+        *self.settings.read()
+    }
+
+    /// Messages a second over the last few seconds.
+    pub fn messages_per_second(&self) -> f64 {
+        *self.messages_per_second.read()
+    }
+
+    /// What the room would make of a text, more or less: the real choices hang on the message's id.
+    pub fn preview(&self, text: &str) -> String {
+        self.style.say(style::seed_of_preview(text), text).unwrap_or_else(|| text.to_owned())
+    }
+
+    /// As REST tells it.
+    pub fn to_object(&self) -> objects::Room {
+        let (sample_in, sample_out) = self.sample.clone();
+        objects::Room {
+            id: self.id(),
+            slug: self.slug().to_owned(),
+            title: self.definition.title.clone(),
+            description: self.definition.description.clone(),
+            transformer: objects::RoomTransformer {
+                name: self.style.name().to_owned(),
+                sample_in,
+                sample_out,
+            },
+            settings: self.settings(),
+            viewers: self.feed.viewers(),
+            messages_per_second: self.messages_per_second(),
+            pinned: None,
+        }
+    }
+}
+
+/// All rooms, found by slug or id. The set is fixed at the start.
+pub struct Directory {
+    rooms: Vec<Arc<Room>>,
+    by_slug: HashMap<String, Arc<Room>>,
+}
+
+/// Why the rooms could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum SetUpError {
+    /// A style that this program does not have.
+    #[error("room {room:?}: unknown transformer {name:?}")]
+    UnknownStyle {
+        /// Slug.
+        room: String,
+        /// As configured.
+        name: String,
+    },
+    /// The log has no such partition.
+    #[error("room {room:?}: {error}")]
+    Log {
+        /// Slug.
+        room: String,
+        /// What the log said.
+        error: event_log::ReadError,
+    },
+}
+
+impl Directory {
+    /// Sets the rooms up, each with an empty feed.
+    pub fn new(
+        definitions: Vec<RoomDefinition>,
+        styles: &transformer_styles::Registry,
+        log: &Arc<dyn EventLog>,
+        ring: feed::RingLimits,
+    ) -> Result<Arc<Self>, SetUpError> {
+        let mut rooms = Vec::with_capacity(definitions.len());
+        for definition in definitions {
+            let slug = definition.slug.as_str().to_owned();
+            let transformer = styles.get(&definition.transformer).ok_or_else(|| {
+                SetUpError::UnknownStyle { room: slug.clone(), name: definition.transformer.clone() }
+            })?;
+            let partition = Partition(definition.partition);
+            let epoch =
+                log.epoch(partition).map_err(|error| SetUpError::Log { room: slug.clone(), error })?;
+            let style = Style::new(transformer);
+            rooms.push(Arc::new(Room {
+                partition,
+                epoch,
+                feed: Feed::new(&slug, ring),
+                sample: style.sample(),
+                style,
+                settings: RwLock::default(),
+                messages_per_second: RwLock::new(0.0),
+                log: log.clone(),
+                nonces: Mutex::default(),
+                nonce_settled: Notify::new(),
+                definition,
+            }));
+        }
+        let by_slug = rooms.iter().map(|r| (r.slug().to_owned(), r.clone())).collect();
+        Ok(Arc::new(Self { rooms, by_slug }))
+    }
+
+    /// In the order of the configuration.
+    pub fn all(&self) -> &[Arc<Room>] {
+        &self.rooms
+    }
+
+    /// By its name in URLs and frames.
+    pub fn get(&self, slug: &str) -> Option<&Arc<Room>> {
+        self.by_slug.get(slug)
+    }
+
+    /// The rooms that live in a partition.
+    pub fn in_partition(&self, partition: Partition) -> impl Iterator<Item = &Arc<Room>> {
+        self.rooms.iter().filter(move |r| r.partition == partition)
+    }
+
+    /// The partitions that hold any room, each once.
+    pub fn partitions(&self) -> Vec<Partition> {
+        let mut all: Vec<Partition> = self.rooms.iter().map(|r| r.partition).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+}

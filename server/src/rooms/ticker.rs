@@ -1,0 +1,69 @@
+//! Once a second: counts messages and viewers of each room, and tells the viewers what changed.
+
+use super::{Directory, Room};
+use protocol::frames::ServerFrame;
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+/// The rate is that of the last so many seconds.
+const WINDOW_SECONDS: usize = 5;
+
+struct Counted {
+    room: Arc<Room>,
+    published: VecDeque<u64>,
+    told: (u64, f64),
+}
+
+/// Runs until it is dropped.
+pub async fn run(rooms: Arc<Directory>) {
+    let mut counted: Vec<Counted> = rooms
+        .all()
+        .iter()
+        .map(|room| Counted {
+            room: room.clone(),
+            published: VecDeque::from([room.feed.published()]),
+            told: (0, 0.0),
+        })
+        .collect();
+    let mut every_second = tokio::time::interval(Duration::from_secs(1));
+    every_second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        every_second.tick().await;
+        for counted in &mut counted {
+            counted.tick();
+        }
+    }
+}
+
+impl Counted {
+    fn tick(&mut self) {
+        let room = &self.room;
+        let (now, before) = (room.feed.published(), *self.published.front().unwrap_or(&0));
+        // A whole room's messages of five seconds fit a f64 exactly.
+        #[allow(clippy::cast_precision_loss)]
+        let rate = (now - before) as f64 / self.published.len().max(1) as f64;
+        let rate = (rate * 10.0).round() / 10.0;
+        self.published.push_back(now);
+        if self.published.len() > WINDOW_SECONDS {
+            self.published.pop_front();
+        }
+        *room.messages_per_second.write() = rate;
+        let viewers = room.feed.viewers();
+        metrics::gauge!("twitchy_room_viewers", "room" => room.slug().to_owned()).set(viewers as f64);
+        if self.told == (viewers, rate) {
+            return;
+        }
+        self.told = (viewers, rate);
+        if viewers > 0 {
+            room.feed.publish_frame(
+                ServerFrame::Room {
+                    room: room.slug().to_owned(),
+                    settings: room.settings(),
+                    viewers,
+                    messages_per_second: rate,
+                    pinned: None,
+                }
+                .to_json(),
+            );
+        }
+    }
+}
