@@ -1,0 +1,53 @@
+//! Gateway: connections that stay open.
+//!
+//! [`session`] is the state machine of one connection, without I/O: frames in, actions out. [`ws`] carries it over a
+//! WebSocket; another dialect would be another module beside it. [`registry`] finds connections whose log-in ended.
+
+pub mod echo;
+pub mod registry;
+pub mod session;
+pub mod ws;
+
+use crate::{
+    auth::Accounts,
+    limits::Limits,
+    rooms::{Directory, history::History},
+};
+use registry::Registry;
+use std::{sync::Arc, time::Duration};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// What the settings say of connections.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// A WebSocket ping this often.
+    pub heartbeat: Duration,
+    /// Rooms that one connection may read at once.
+    pub rooms_per_connection: usize,
+    /// Most messages that a resume replays.
+    pub resume_messages_max: usize,
+    /// Messages that a user may send a second, as told in `hello`.
+    pub user_messages_per_second: f64,
+    /// How long a stop may take.
+    pub shutdown_grace: Duration,
+}
+
+/// What all connections share.
+pub struct Gateway {
+    /// The rooms.
+    pub rooms: Arc<Directory>,
+    /// Their pasts.
+    pub history: History,
+    /// Who is who.
+    pub accounts: Arc<Accounts>,
+    /// How often and how many.
+    pub limits: Arc<Limits>,
+    /// Connections by log-in.
+    pub registry: Arc<Registry>,
+    /// Settings.
+    pub options: Options,
+    /// Set when the process stops.
+    pub stopping: CancellationToken,
+    /// Every connection's task; the stop waits for them.
+    pub tasks: TaskTracker,
+}
