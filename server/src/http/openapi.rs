@@ -1,0 +1,53 @@
+//! The description of the REST calls, made from the handlers themselves: `/openapi.json`.
+
+use super::{accounts, ops, rooms};
+use utoipa::{
+    Modify, OpenApi,
+    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Twitchy",
+        description = "A live chat in which every room has a style. Reading needs no account. The WebSocket at `/ws` \
+            (subprotocol `twitchy.v1.json`) is described in docs/protocol.md.",
+        license(name = "MIT OR Apache-2.0")
+    ),
+    modifiers(&Bearer),
+    paths(
+        accounts::register,
+        accounts::login,
+        accounts::refresh,
+        accounts::logout,
+        accounts::me,
+        accounts::update_me,
+        accounts::change_password,
+        rooms::list,
+        rooms::get,
+        rooms::messages,
+        rooms::send,
+        rooms::original,
+        rooms::preview,
+        rooms::previews,
+        rooms::emotes,
+        ops::healthz,
+        ops::readyz,
+        ops::metrics
+    )
+)]
+struct Api;
+
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        api.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The description as JSON.
+pub fn json() -> String {
+    Api::openapi().to_pretty_json().expect("the description has only string keys")
+}

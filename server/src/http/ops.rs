@@ -1,0 +1,78 @@
+//! For operators and their machines: is it alive, is it ready, what does it count.
+
+use super::App;
+use axum::{
+    Json,
+    extract::{ConnectInfo, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use std::{net::SocketAddr, sync::Arc};
+
+/// What `/healthz` and `/readyz` say.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Health {
+    /// `ok` or `failing`.
+    status: &'static str,
+    /// The parts that fail, with what they say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    failing: Vec<Part>,
+}
+
+/// A part that fails.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Part {
+    /// `log`, `store` or `server`.
+    part: &'static str,
+    /// What it says.
+    detail: String,
+}
+
+/// The process lives.
+#[utoipa::path(get, path = "/healthz", tag = "operation", responses((status = 200, body = Health)))]
+pub async fn healthz() -> Json<Health> {
+    Json(Health { status: "ok", failing: Vec::new() })
+}
+
+/// Its log and store answer.
+#[utoipa::path(get, path = "/readyz", tag = "operation", responses(
+    (status = 200, description = "Ready", body = Health),
+    (status = 503, description = "The failing parts are named", body = Health)))]
+pub async fn readyz(State(app): State<Arc<App>>) -> Response {
+    let mut failing = Vec::new();
+    if app.gateway.stopping.is_cancelled() {
+        failing.push(Part { part: "server", detail: "stopping".to_owned() });
+    }
+    if let Err(detail) = app.log.healthy() {
+        failing.push(Part { part: "log", detail });
+    }
+    if let Err(detail) = app.store.healthy().await {
+        failing.push(Part { part: "store", detail });
+    }
+    if failing.is_empty() {
+        Json(Health { status: "ok", failing }).into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, Json(Health { status: "failing", failing })).into_response()
+    }
+}
+
+/// Everything counted, in Prometheus' text format; on the main listener for this machine only.
+#[utoipa::path(get, path = "/metrics", tag = "operation", responses((status = 200, content_type = "text/plain")))]
+pub async fn metrics(State(app): State<Arc<App>>, ConnectInfo(peer): ConnectInfo<SocketAddr>) -> Response {
+    let own_listener = app.options.ops_listener;
+    if own_listener || !peer.ip().to_canonical().is_loopback() {
+        return super::not_found().await.into_response();
+    }
+    render(&app)
+}
+
+/// The same on `ops.listen`, for whoever can reach that address.
+pub async fn metrics_on_ops(State(app): State<Arc<App>>) -> Response {
+    render(&app)
+}
+
+fn render(app: &App) -> Response {
+    let text = app.metrics.render();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}

@@ -1,0 +1,217 @@
+//! Rooms and messages over REST.
+
+use super::{
+    App,
+    extract::{Address, Body, MaybeUser, User},
+    problem::Refusal,
+};
+use crate::{
+    clock,
+    gateway::ws::{author_of, find_parent},
+    rooms::Room,
+};
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+    http::StatusCode,
+};
+use chat::{admission, message::Draft};
+use protocol::{
+    codes::ErrorCode,
+    ids::{MessageId, Seq},
+    limits::{HISTORY_DEFAULT, HISTORY_MAX, NONCE_BYTES_MAX},
+    objects,
+    rest::{
+        EmotesAnswer, MessagesAnswer, PreviewBody, PreviewsAnswer, Problem, RoomsAnswer, SendBody, TextAnswer,
+    },
+};
+use serde::Deserialize;
+use std::{str::FromStr, sync::Arc};
+
+fn room<'a>(app: &'a App, slug: &str) -> Result<&'a Arc<Room>, Refusal> {
+    app.gateway.rooms.get(slug).ok_or_else(Refusal::room_not_found)
+}
+
+/// All rooms.
+#[utoipa::path(get, path = "/api/v1/rooms", tag = "rooms", responses(
+    (status = 200, description = "All rooms", body = RoomsAnswer)))]
+pub async fn list(State(app): State<Arc<App>>) -> Json<RoomsAnswer> {
+    Json(RoomsAnswer { rooms: app.gateway.rooms.all().iter().map(|room| room.to_object()).collect() })
+}
+
+/// One room.
+#[utoipa::path(get, path = "/api/v1/rooms/{slug}", tag = "rooms", params(("slug" = String, Path)), responses(
+    (status = 200, description = "The room", body = objects::Room),
+    (status = 404, description = "`room_not_found`", body = Problem)))]
+pub async fn get(
+    State(app): State<Arc<App>>,
+    Path(slug): Path<String>,
+) -> Result<Json<objects::Room>, Refusal> {
+    Ok(Json(room(&app, &slug)?.to_object()))
+}
+
+/// Which page of the history; all as text, so that each gets its own error.
+#[derive(Debug, Default, Deserialize)]
+pub struct PageQuery {
+    limit: Option<String>,
+    before: Option<String>,
+    after: Option<String>,
+}
+
+fn query<T: FromStr>(name: &str, value: Option<&String>, what: &str) -> Result<Option<T>, Refusal> {
+    value.map(|text| text.parse().map_err(|_| Refusal::field(name, "invalid", what))).transpose()
+}
+
+/// A page of a room's history, oldest first.
+#[utoipa::path(get, path = "/api/v1/rooms/{slug}/messages", tag = "rooms",
+    params(("slug" = String, Path),
+        ("limit" = Option<u32>, Query, description = "1 to 100, 10 where left out"),
+        ("before" = Option<String>, Query, description = "a `seq`: the newest before it"),
+        ("after" = Option<String>, Query, description = "a `seq`: the oldest after it")),
+    responses(
+    (status = 200, description = "The page", body = MessagesAnswer),
+    (status = 404, description = "`room_not_found`", body = Problem),
+    (status = 422, description = "`validation_failed`", body = Problem),
+    (status = 503, description = "`unavailable`", body = Problem)))]
+pub async fn messages(
+    State(app): State<Arc<App>>,
+    Path(slug): Path<String>,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<MessagesAnswer>, Refusal> {
+    let room = room(&app, &slug)?;
+    let limit =
+        query::<u32>("limit", page.limit.as_ref(), "a number from 1 to 100")?.unwrap_or(HISTORY_DEFAULT);
+    if !(1..=HISTORY_MAX).contains(&limit) {
+        return Err(Refusal::field("limit", "out_of_range", "a number from 1 to 100"));
+    }
+    let limit = limit as usize;
+    let before = query::<Seq>("before", page.before.as_ref(), "a seq: digits")?;
+    let after = query::<Seq>("after", page.after.as_ref(), "a seq: digits")?;
+    let history = &app.gateway.history;
+    let found = match (before, after) {
+        (Some(_), Some(_)) => return Err(Refusal::field("after", "conflict", "either `before` or `after`")),
+        (before, None) => history.before(room, before, limit).await?,
+        (None, Some(after)) => history.after(room, after, limit).await?,
+    };
+    let full = found.len() == limit;
+    let first = found.first().map(|m| m.seq);
+    let last = found.last().map(|m| m.seq);
+    // A page that is not full has reached the end that it was going for; the other end is known only if it was asked for.
+    let (next_before, next_after) = match (before, after) {
+        (_, Some(_)) => (first, last.filter(|_| full)),
+        (Some(_), None) => (first.filter(|_| full), last),
+        (None, None) => (first.filter(|_| full), None),
+    };
+    let messages = found.iter().map(|m| m.to_message(room.slug())).collect();
+    Ok(Json(MessagesAnswer { messages, next_before, next_after }))
+}
+
+/// Says something; answered once it is durable.
+#[utoipa::path(post, path = "/api/v1/rooms/{slug}/messages", tag = "rooms", params(("slug" = String, Path)),
+    security(("bearer" = [])), request_body = SendBody, responses(
+    (status = 201, description = "Accepted: durable, and everyone will see it", body = objects::Message),
+    (status = 401, description = "`unauthorized`, `token_expired`", body = Problem),
+    (status = 403, description = "`anonymous_read_only`", body = Problem),
+    (status = 404, description = "`room_not_found`, `message_not_found`", body = Problem),
+    (status = 422, description = "`message_empty`, `message_too_long`, `validation_failed`", body = Problem),
+    (status = 429, description = "`rate_limited`", body = Problem),
+    (status = 500, description = "Not known whether it was accepted: ask again with the same nonce", body = Problem),
+    (status = 503, description = "`overloaded`, `unavailable`", body = Problem),
+    (status = 507, description = "`storage_full`", body = Problem)))]
+pub async fn send(
+    State(app): State<Arc<App>>,
+    Path(slug): Path<String>,
+    MaybeUser(user): MaybeUser,
+    Body(body): Body<SendBody>,
+) -> Result<(StatusCode, Json<objects::Message>), Refusal> {
+    let user = user.ok_or_else(|| {
+        Refusal::new(ErrorCode::AnonymousReadOnly, "register or log in to write: `Authorization: Bearer …`")
+    })?;
+    let room = room(&app, &slug)?;
+    let SendBody { text, nonce, reply_to } = body;
+    if nonce.as_ref().is_some_and(|n| n.is_empty() || n.len() > NONCE_BYTES_MAX) {
+        return Err(Refusal::field("nonce", "out_of_range", format!("1 to {NONCE_BYTES_MAX} bytes")));
+    }
+    let text = admission::admit(&text)?;
+    let reply_to = match reply_to {
+        Some(id) => Some(find_parent(&app.gateway, room, id).await?),
+        None => None,
+    };
+    let draft = Draft { room: room.id(), author: author_of(&user), text, reply_to, nonce };
+    let accepted = room.submit(draft, &app.gateway.limits.pace, clock::now())?.outcome().await?;
+    let message = app.gateway.history.message(room, accepted.id).await?;
+    let message =
+        message.ok_or_else(|| Refusal::new(ErrorCode::Internal, "accepted, but it cannot be shown"))?;
+    Ok((StatusCode::CREATED, Json(message.to_message(room.slug()))))
+}
+
+/// What its author typed; for the author and moderators.
+#[utoipa::path(get, path = "/api/v1/rooms/{slug}/messages/{id}/original", tag = "rooms",
+    params(("slug" = String, Path), ("id" = String, Path)), security(("bearer" = [])), responses(
+    (status = 200, description = "The text before the room's style", body = TextAnswer),
+    (status = 403, description = "`forbidden`", body = Problem),
+    (status = 404, description = "`message_not_found`", body = Problem)))]
+pub async fn original(
+    State(app): State<Arc<App>>,
+    Path((slug, id)): Path<(String, String)>,
+    User(user): User,
+) -> Result<Json<TextAnswer>, Refusal> {
+    let room = room(&app, &slug)?;
+    let missing = || Refusal::new(ErrorCode::MessageNotFound, "there is no such message in this room");
+    let id: MessageId = id.parse().map_err(|_| missing())?;
+    let found = app.gateway.history.message(room, id).await?.ok_or_else(missing)?;
+    if found.message.author.id != user.user.id && !user.user.admin {
+        return Err(Refusal::new(
+            ErrorCode::Forbidden,
+            "what was typed is for its author and the moderators",
+        ));
+    }
+    Ok(Json(TextAnswer { text: found.message.original }))
+}
+
+fn preview_of(app: &App, address: std::net::IpAddr, body: &PreviewBody) -> Result<String, Refusal> {
+    app.gateway.limits.preview(address).map_err(Refusal::rate_limited)?;
+    Ok(admission::admit(&body.text)?.into_parts().0)
+}
+
+/// What the room would make of a text, more or less: the real choices hang on the message's id.
+#[utoipa::path(post, path = "/api/v1/rooms/{slug}/preview", tag = "rooms", params(("slug" = String, Path)),
+    request_body = PreviewBody, responses(
+    (status = 200, description = "Something like it", body = TextAnswer),
+    (status = 404, description = "`room_not_found`", body = Problem),
+    (status = 422, description = "`message_empty`, `message_too_long`, `validation_failed`", body = Problem),
+    (status = 429, description = "`rate_limited`", body = Problem)))]
+pub async fn preview(
+    State(app): State<Arc<App>>,
+    Path(slug): Path<String>,
+    Address(address): Address,
+    Body(body): Body<PreviewBody>,
+) -> Result<Json<TextAnswer>, Refusal> {
+    let room = room(&app, &slug)?;
+    let text = preview_of(&app, address, &body)?;
+    Ok(Json(TextAnswer { text: room.preview(&text) }))
+}
+
+/// What each room would make of a text.
+#[utoipa::path(post, path = "/api/v1/preview", tag = "rooms", request_body = PreviewBody, responses(
+    (status = 200, description = "By slug", body = PreviewsAnswer),
+    (status = 422, description = "`message_empty`, `message_too_long`, `validation_failed`", body = Problem),
+    (status = 429, description = "`rate_limited`", body = Problem)))]
+pub async fn previews(
+    State(app): State<Arc<App>>,
+    Address(address): Address,
+    Body(body): Body<PreviewBody>,
+) -> Result<Json<PreviewsAnswer>, Refusal> {
+    let text = preview_of(&app, address, &body)?;
+    let rooms = app.gateway.rooms.all();
+    Ok(Json(PreviewsAnswer {
+        rooms: rooms.iter().map(|r| (r.slug().to_owned(), r.preview(&text))).collect(),
+    }))
+}
+
+/// The emotes that may be used. There are none yet.
+#[utoipa::path(get, path = "/api/v1/emotes", tag = "rooms", responses(
+    (status = 200, description = "All emotes", body = EmotesAnswer)))]
+pub async fn emotes() -> Json<EmotesAnswer> {
+    Json(EmotesAnswer { emotes: Vec::new() })
+}
