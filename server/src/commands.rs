@@ -1,0 +1,191 @@
+//! What the commands of the command line do. Each ends well, or with one clear line and a code.
+
+use crate::{
+    auth::{Accounts, AuthError},
+    cli::{Cli, ConfigCommand, Exit, UserCommand},
+    clock, compose,
+    config::{self, Config, Loaded, StoreEngine},
+    gateway::echo,
+};
+use std::{
+    io::{Read as _, Write as _},
+    net::SocketAddr,
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Longest password read from standard input, as long as passwords may be and a line break.
+const PASSWORD_BYTES_MAX: u64 = *protocol::limits::PASSWORD_LEN.end() as u64 + 2;
+
+/// A command that did not end well.
+#[derive(Debug)]
+pub struct Failed {
+    /// The code to end with.
+    pub exit: Exit,
+    /// One line (or one a finding) for people.
+    pub words: String,
+}
+
+impl Failed {
+    #[allow(clippy::needless_pass_by_value)] // errors and texts alike, at the end of their use
+    fn new(exit: Exit, words: impl std::fmt::Display) -> Self {
+        Self { exit, words: format!("{words}") }
+    }
+}
+
+impl From<compose::StartError> for Failed {
+    fn from(error: compose::StartError) -> Self {
+        Self::new(error.exit(), error)
+    }
+}
+
+impl From<AuthError> for Failed {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::Validation(errors) => {
+                let words: Vec<String> =
+                    errors.into_iter().map(|e| format!("{}: {}", e.field, e.detail)).collect();
+                Self::new(Exit::Usage, words.join("; "))
+            }
+            AuthError::UsernameTaken => Self::new(Exit::Failure, error),
+            AuthError::Full => Self::new(Exit::Disk, error),
+            other => Self::new(Exit::Unavailable, other),
+        }
+    }
+}
+
+/// Prints on standard output; a reader that went away is no error of ours.
+pub fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+fn load(cli: &Cli) -> Result<Loaded, Failed> {
+    let environment: Vec<_> = std::env::vars_os().collect();
+    let styles = transformer_styles::all();
+    let names: Vec<&str> = styles.names().collect();
+    cli.load(&environment, &names).map_err(|findings| Failed::new(Exit::Usage, findings))
+}
+
+/// `twitchy serve`
+pub async fn serve(cli: &Cli) -> Result<(), Failed> {
+    let config = load(cli)?.config;
+    // Signals first: one that comes during the start stops what has been started.
+    let handler =
+        |kind| signal(kind).map_err(|e| Failed::new(Exit::Failure, format!("no signal handler: {e}")));
+    let (mut terminate, mut interrupt) =
+        (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
+    let running = compose::start(&config).await?;
+    let address = running.address();
+    if !crate::http::has_client() {
+        tracing::warn!(
+            "this binary has no web page in it (built without Node); the API and a plain page are served"
+        );
+    }
+    tracing::info!(%address, data = %config.server.data.display(), rooms = config.rooms.len(), "serving");
+    say(&format!("ready http://{address}\n"));
+    let stop = running.stop();
+    tokio::spawn(async move {
+        let name = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        tracing::info!(signal = name, "stopping; the same again ends at once");
+        stop.cancel();
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::warn!("ended at once; what was acknowledged is in the log");
+        std::process::exit(1);
+    });
+    running.stopped().await.map_err(|reason| Failed::new(Exit::Disk, reason))?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// `twitchy user …`, with the server stopped where the store is embedded.
+pub async fn user(cli: &Cli, command: &UserCommand) -> Result<(), Failed> {
+    let config = load(cli)?.config;
+    if config.store.engine == StoreEngine::Memory {
+        return Err(Failed::new(Exit::Usage, "store.engine = \"memory\" keeps no accounts between runs"));
+    }
+    let store = compose::open_store(&config)?;
+    let accounts = compose::accounts(&config, &store)?;
+    let done = change_user(&config, &accounts, command).await;
+    store.close().await;
+    done
+}
+
+async fn change_user(config: &Config, accounts: &Accounts, command: &UserCommand) -> Result<(), Failed> {
+    let missing = |name: &str| {
+        let data = config.server.data.display();
+        Failed::new(Exit::Failure, format!("there is no account {name:?} in {data}"))
+    };
+    match command {
+        UserCommand::Create { name, password_stdin, admin } => {
+            let given = if *password_stdin { Some(read_password()?) } else { None };
+            let (profile, made) = accounts.create_user(name, given, clock::now()).await?;
+            if *admin {
+                accounts.set_admin(name, true).await?;
+            }
+            match made {
+                Some(password) => say(&format!("{} password: {}\n", profile.username, password.reveal())),
+                None => say(&format!("{} made\n", profile.username)),
+            }
+        }
+        UserCommand::Promote { name, revoke } => {
+            let profile = accounts.set_admin(name, !revoke).await?.ok_or_else(|| missing(name))?;
+            let what = if profile.admin { "an admin" } else { "no admin" };
+            say(&format!("{} is {what} now\n", profile.username));
+        }
+        UserCommand::ResetPassword { name, password_stdin } => {
+            let given = if *password_stdin { Some(read_password()?) } else { None };
+            let made =
+                accounts.reset_password(name, given, clock::now()).await?.ok_or_else(|| missing(name))?;
+            match made {
+                Some(password) => say(&format!("{name} password: {}\n", password.reveal())),
+                None => say(&format!("{name} has the new password\n")),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn read_password() -> Result<String, Failed> {
+    let mut text = String::new();
+    let read = std::io::stdin().lock().take(PASSWORD_BYTES_MAX).read_to_string(&mut text);
+    read.map_err(|error| Failed::new(Exit::Usage, format!("the password cannot be read: {error}")))?;
+    Ok(text.strip_suffix('\n').map(|t| t.strip_suffix('\r').unwrap_or(t)).unwrap_or(&text).to_owned())
+}
+
+/// `twitchy migrate`
+pub fn migrate(cli: &Cli) -> Result<(), Failed> {
+    let config = load(cli)?.config;
+    match config.store.engine {
+        // Opening reads every older format; there is nothing to bring up by hand.
+        StoreEngine::Embedded | StoreEngine::Memory => {
+            compose::open_store(&config)?;
+            say("the store is of this version\n");
+            Ok(())
+        }
+        StoreEngine::Cassandra => compose::open_store(&config).map(|_| ()).map_err(Failed::from),
+    }
+}
+
+/// `twitchy config …`
+pub fn config(cli: &Cli, command: &ConfigCommand) -> Result<(), Failed> {
+    let loaded = load(cli)?;
+    match command {
+        ConfigCommand::Print(_) => say(&config::print(&loaded)),
+        ConfigCommand::Check(_) => say(&format!("{}: everything is well\n", loaded.file_name())),
+    }
+    Ok(())
+}
+
+/// `twitchy conformance-echo`
+pub async fn conformance_echo(listen: SocketAddr, message_bytes_max: u64) -> Result<(), Failed> {
+    let bytes_max = usize::try_from(message_bytes_max).unwrap_or(usize::MAX);
+    echo::run(listen, bytes_max, |address| say(&format!("ready http://{address}\n")))
+        .await
+        .map_err(|error| Failed::new(Exit::Failure, format!("cannot listen on {listen}: {error}")))
+}
