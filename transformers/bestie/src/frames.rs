@@ -60,6 +60,7 @@ impl Mood {
         for (at, piece) in pieces.iter().enumerate() {
             mood = mood.max(match piece.kind {
                 Kind::Link => Self::Link,
+                Kind::Emote if SAD_EMOTES.contains(&piece.text) => Self::Sad,
                 Kind::Word if !piece.text.is_ascii() => {
                     foreign += usize::from(!piece.text.contains(['\'', '’']));
                     continue;
@@ -331,6 +332,9 @@ impl Mood {
     }
 }
 
+const SAD_EMOTES: &[&str] =
+    &[":(", ":-(", ":'(", "T_T", "</3", "Sadge", "peepoSad", "BibleThump", "FeelsBadMan", "SAJ"];
+
 /// Which words make a line about something.
 fn topics() -> &'static Lexicon {
     static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| {
@@ -368,7 +372,7 @@ fn topics() -> &'static Lexicon {
                 &["win"],
             ),
             (
-                "love|loves|adore|amazing|awesome|beautiful|best|perfect|gorgeous|cute|great|incredible|talented|legend|goat|proud|\
+                "love|loves|adore|amazing|awesome|beautiful|the best|perfect|gorgeous|cute|great|incredible|talented|legend|goat|proud|\
                  congrats|congratulations|happy birthday|iconic|brilliant|ily|good job|well done|nice|not bad|not sad",
                 &["love"],
             ),

@@ -290,12 +290,12 @@ impl Weaver<'_> {
         }
         if let Some(found) = self.standalone(at).or_else(|| words::inside().find(self.pieces, at)) {
             self.say_instead(found, at);
-            self.greet(at);
+            self.greet(at, found.pieces);
             return found.pieces;
         }
         self.say_itself(piece.text);
         self.previous = &[];
-        self.greet(at);
+        self.greet(at, 1);
         self.aside(at);
         1
     }
@@ -407,11 +407,11 @@ impl Weaver<'_> {
     }
 
     /// `hi what game is this` → `hi bestie, what …`.
-    fn greet(&mut self, at: usize) {
+    fn greet(&mut self, at: usize, pieces: usize) {
         if at != 0 || !self.reading.greeting {
             return;
         }
-        let next = self.pieces.iter().skip(at + 1).find(|p| p.kind != Kind::Space);
+        let next = self.pieces.iter().skip(at + pieces).find(|p| p.kind != Kind::Space);
         if next.is_some_and(|p| p.kind == Kind::Word && addressee(p.text).is_none() && !is_person(p.text)) {
             let case = if self.reading.shouting { Case::Upper } else { Case::Lower };
             self.out.add_in(" bestie,", case);
