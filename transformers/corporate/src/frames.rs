@@ -49,6 +49,8 @@ impl Mood {
                 &["Thank you for your transparency.", "With empathy:", "Looping in HR:", "You are heard."]
             }
             Self::Shout => &[
+                // The house phrase, three times of five.
+                "I want to flag with some urgency:",
                 "I want to flag with some urgency:",
                 "I want to flag with some urgency:",
                 "Flagging with urgency:",

@@ -51,7 +51,7 @@ impl Mood {
             Self::Question => {
                 &["erm,", "chat,", "sigma question:", "real quick,", "asking for ohio:", "ayo chat,"]
             }
-            Self::Greeting => &["ayo,", "new sigma dropped:", "erm,", "*hits the griddy*"],
+            Self::Greeting => &["ayo,", "new sigma dropped:", "aura alert:", "*hits the griddy*"],
             Self::Link => &["caught in 4K 📸", "fresh ohio lore:", "4K evidence:", "erm, peep this:"],
             Self::Number => &["erm,", "aura check:", "ohio math:", "chat, it's"],
             Self::SixSeven => &["chat,", "ayo,", "he said it:", "*does the hands*"],

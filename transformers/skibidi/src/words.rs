@@ -159,7 +159,7 @@ pub(crate) const WORDS: &[(&str, &[&str])] = &[
     ("xp", &["aura"]),
     ("tutorial", &["NPC school"]),
     ("jumpscare|jump scare", &["ohio jumpscare"]),
-    ("lag|lags", &["ohio wifi", "lag straight outta ohio"]),
+    ("lag|lags", &["lag (ohio wifi)", "lag straight outta ohio"]),
     ("lagging", &["lagging on ohio wifi", "mewing on ohio wifi"]),
     ("laggy", &["ohio-wifi-coded"]),
     ("ping|wifi|internet", &["ohio wifi"]),
