@@ -60,7 +60,10 @@ export class RoomSession implements RoomReader {
   private readonly session: Session;
   private readonly timers: Timers;
 
-  constructor(slug: string, deps: { api: Api; connection: Connection; session: Session; timers: Timers; screen: Screen }) {
+  constructor(
+    slug: string,
+    deps: { api: Api; connection: Connection; session: Session; timers: Timers; screen: Screen },
+  ) {
     this.slug = slug;
     this.api = deps.api;
     this.connection = deps.connection;
@@ -268,7 +271,10 @@ export class RoomSession implements RoomReader {
     const first = frame.history[0];
     if (frame.recovered === false && frame.reason === "too_old" && before !== null) {
       if (first) this.window.takeGap(before, seqBefore(first.seq));
-    } else if (frame.recovered === false || (frame.recovered === null && this.joinedBefore && this.epoch !== frame.epoch)) {
+    } else if (
+      frame.recovered === false ||
+      (frame.recovered === null && this.joinedBefore && this.epoch !== frame.epoch)
+    ) {
       this.window.reset("The room's log was started anew. What was here before is gone.");
       this.older = "idle";
     }
@@ -417,7 +423,8 @@ export class RoomSession implements RoomReader {
 
   private publish(): void {
     // Trimmed since the beginning was reached: there is something above again.
-    if (this.older === "start" && this.startSeq !== null && this.window.oldestSeq !== this.startSeq) this.older = "idle";
+    if (this.older === "start" && this.startSeq !== null && this.window.oldestSeq !== this.startSeq)
+      this.older = "idle";
     this.log.set({
       phase: this.phase,
       rows: this.window.rows,

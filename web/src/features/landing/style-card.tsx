@@ -1,5 +1,5 @@
-import type { Room } from "../../protocol/__generated__/protocol";
 import { weatherOf } from "../../client/weather";
+import type { Room } from "../../protocol/__generated__/protocol";
 import { roomAccent } from "../../ui/accent";
 import { Icon } from "../../ui/icon";
 import { plural, rate } from "../../ui/numbers";

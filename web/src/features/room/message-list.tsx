@@ -41,7 +41,12 @@ export function MessageList({ room, title, user, onReply, onEdit, onCompose }: P
   // A short room is filled up, so that there is something to scroll.
   useEffect(() => {
     const element = list.current;
-    if (element && log.phase === "live" && log.older === "idle" && element.scrollHeight <= element.clientHeight + AT_END_PX) {
+    if (
+      element &&
+      log.phase === "live" &&
+      log.older === "idle" &&
+      element.scrollHeight <= element.clientHeight + AT_END_PX
+    ) {
       void room.loadOlder();
     }
   }, [room, log]);
