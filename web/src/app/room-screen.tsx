@@ -66,7 +66,7 @@ export function RoomScreen({ services, slug, open }: Props) {
       kind: "account",
       intent: "register",
       keptText: text,
-      then: () => {
+      onMember: () => {
         if (!send(text)) return;
         draft.remember(text);
         composer.current?.clear();
@@ -89,15 +89,7 @@ export function RoomScreen({ services, slug, open }: Props) {
     <div className={styles.screen} {...roomAccent(slug)} data-timestamps={look.timestamps ? "on" : "off"}>
       <nav className="skip-links" aria-label="Skip to">
         <a href="#messages">Messages</a>
-        <a
-          href="#composer"
-          onClick={(event) => {
-            event.preventDefault();
-            composer.current?.focus();
-          }}
-        >
-          Message box
-        </a>
+        <a href="#composer">Message box</a>
       </nav>
       <nav className={styles.rail} aria-label="Rooms">
         <a className={styles.home} href={landingPath} onClick={home}>

@@ -21,9 +21,9 @@ export function Sparkline({ samples, capacity, width, height }: Props) {
       {samples.map((sample, at) => {
         const bar = (sample / top) * (height - 1);
         const x = (first + at) * step;
-        // biome-ignore lint/suspicious/noArrayIndexKey: a bar is its place.
         return (
           <rect
+            // biome-ignore lint/suspicious/noArrayIndexKey: a bar is its place.
             key={at}
             x={x}
             y={height - bar}

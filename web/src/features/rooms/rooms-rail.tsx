@@ -40,7 +40,7 @@ export function RoomsRail({ directory, current, roomHref, onEnter, form }: Props
             <span className={styles.name}>{room.title}</span>
             <span className={styles.viewers}>
               {count(room.viewers)}
-              <span className="visually-hidden"> here</span>
+              <span className="visually-hidden"> people</span>
             </span>
           </a>
         </li>
