@@ -48,6 +48,7 @@ async function seesExactly(page, text) {
   await lineWith(page, "No cap, slayyy").waitFor();
   await page.waitForFunction(
     (expected) =>
+      // biome-ignore lint/performance/useDomNodeTextContent: what a person sees, hidden text left out.
       [...document.querySelectorAll('[role="log"] [data-key]')].some((row) => row.innerText.includes(expected)),
     text,
   );
@@ -70,13 +71,13 @@ try {
   });
 
   await checks.step("a typed sentence appears as each room would say it", async () => {
-    const before = await ines.getByTestId(/^take-/).allInnerTexts();
+    const before = await ines.getByTestId(/^take-/).allTextContents();
     await ines.getByRole("textbox", { name: "Say something normal." }).fill("the meeting could have been an email");
     await ines.waitForFunction((old) => {
-      const now = [...document.querySelectorAll('[data-testid^="take-"]')].map((take) => take.innerText);
+      const now = [...document.querySelectorAll('[data-testid^="take-"]')].map((take) => take.textContent);
       return now.length === 3 && now.every((text, at) => text !== old[at]);
     }, before);
-    equal(new Set(await ines.getByTestId(/^take-/).allInnerTexts()).size, 3, "different takes");
+    equal(new Set(await ines.getByTestId(/^take-/).allTextContents()).size, 3, "different takes");
     await shot(ines, "previews");
   });
 

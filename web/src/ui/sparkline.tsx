@@ -8,7 +8,7 @@ interface Props {
   height: number;
 }
 
-const MAX_BAR = 5;
+const MAX_BAR = 3;
 
 /** Bars for a rate over time, newest at the right. For the eye only: the number stands beside it in words. */
 export function Sparkline({ samples, capacity, width, height }: Props) {
