@@ -187,7 +187,8 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         let Some(append) = self.append.take() else { return };
-        let (Some((user, nonce)), Ok(runtime)) = (self.nonce.take(), tokio::runtime::Handle::try_current()) else {
+        let (Some((user, nonce)), Ok(runtime)) = (self.nonce.take(), tokio::runtime::Handle::try_current())
+        else {
             return;
         };
         let (room, id, sent_at) = (self.room.clone(), self.id, self.sent_at);
