@@ -18,7 +18,12 @@ export function AccountBar({ session, open, form }: Props) {
   return (
     <div className={styles.bar} data-form={form}>
       {state.kind === "member" ? (
-        <button type="button" className={styles.me} onClick={() => open({ kind: "profile" })} title="Your name and colour">
+        <button
+          type="button"
+          className={styles.me}
+          onClick={() => open({ kind: "profile" })}
+          title="Your name and colour"
+        >
           {form === "icons" ? (
             <Icon name="person" />
           ) : (

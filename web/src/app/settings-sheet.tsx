@@ -15,12 +15,7 @@ export function SettingsSheet({ store, onClose }: { store: SettingsStore; onClos
   return (
     <Sheet title="Settings" onClose={onClose}>
       <div className={styles.settings}>
-        <Choice
-          legend="Theme"
-          options={THEMES}
-          value={settings.theme}
-          onChange={(theme) => store.change({ theme })}
-        />
+        <Choice legend="Theme" options={THEMES} value={settings.theme} onChange={(theme) => store.change({ theme })} />
         <Choice
           legend="Chat text"
           options={TEXT_SIZES.map((value, at) => ({ value, label: SIZE_NAMES[at] ?? `${value} px` }))}

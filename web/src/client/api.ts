@@ -38,7 +38,7 @@ export class Api {
     this.base = base;
   }
 
-  useTokens(tokens: TokenSource): void {
+  tokensFrom(tokens: TokenSource): void {
     this.tokens = tokens;
   }
 
@@ -46,7 +46,11 @@ export class Api {
     return this.call({ method: "GET", path: "/rooms", answer: rooms, signal });
   }
 
-  messages(slug: string, query: { before?: string; after?: string; limit: number }, signal?: AbortSignal): Promise<Page> {
+  messages(
+    slug: string,
+    query: { before?: string; after?: string; limit: number },
+    signal?: AbortSignal,
+  ): Promise<Page> {
     const search = new URLSearchParams({ limit: String(query.limit) });
     if (query.before) search.set("before", query.before);
     if (query.after) search.set("after", query.after);
@@ -146,6 +150,7 @@ function refusal(response: Response, value: unknown): CallProblem {
   const known = problem(value);
   const seconds = Number(response.headers.get("retry-after") ?? Number.NaN);
   const wait = (isRecord(value) && finite(value.retry_after_ms)) || (Number.isFinite(seconds) ? seconds * 1000 : null);
-  if (!known) return new CallProblem(response.status === 429 ? "rate_limited" : "unreachable", response.status, "", [], wait);
+  if (!known)
+    return new CallProblem(response.status === 429 ? "rate_limited" : "unreachable", response.status, "", [], wait);
   return new CallProblem(known.code, response.status, known.detail, known.errors, wait);
 }

@@ -5,6 +5,8 @@ import { type GapRow, type MessageRow, messageRow, type RemovedRow, type Row, ro
 /** Rows kept when the log is trimmed, and how many there may be before it is: trimming in chunks is cheaper. */
 export const ROWS_KEPT = 200;
 export const ROWS_MAX = 250;
+/** More than two screens: what one commit brings beyond that was gone before anyone could see it, so no row is made. */
+export const ROWS_FRESH_MAX = 100;
 /** While someone reads back there may be more, so that loading does not take away what they look at. */
 export const ROWS_READING_MAX = 600;
 /** Messages that wait beside the page while it is paused; with 350 B each that is under 2 MB. */
@@ -77,8 +79,7 @@ export class MessageWindow {
     if (arrived.length === 0) return false;
     this.incoming = [];
     if (this.following) {
-      // Rows that would be trimmed at once are never made.
-      this.append(arrived.slice(-ROWS_MAX));
+      this.append(arrived);
       return true;
     }
     this.buffer.push(...arrived);
@@ -178,14 +179,18 @@ export class MessageWindow {
     this.rows = this.rows.map((row) => (row.kind === "message" ? messageRow(row.message, this.viewpoint) : row));
   }
 
-  private append(items: readonly (ChatMessage | GapRow)[]): void {
+  private append(arrived: readonly (ChatMessage | GapRow)[]): void {
+    const whole = arrived.length >= ROWS_FRESH_MAX;
+    const items = whole ? arrived.slice(-ROWS_FRESH_MAX) : arrived;
+    if (whole) this.rows = [];
     this.rows = [...this.rows, ...items.map((item) => (isGap(item) ? item : messageRow(item, this.viewpoint)))];
     if (this.rows.length > ROWS_MAX) this.trimOldest(ROWS_KEPT);
   }
 
   private readBuffer(count: number): void {
     const rows: Row[] = [...this.rows];
-    if (this.lost) rows.push({ kind: "gap", key: `gap:${this.lost.from}:${this.lost.to}`, loading: false, ...this.lost });
+    if (this.lost)
+      rows.push({ kind: "gap", key: `gap:${this.lost.from}:${this.lost.to}`, loading: false, ...this.lost });
     this.lost = null;
     const next = this.buffer.splice(0, count);
     this.rows = [...rows, ...next.map((item) => (isGap(item) ? item : messageRow(item, this.viewpoint)))];

@@ -30,7 +30,16 @@ export class Outbox {
 
   add(nonce: string, text: string, replyTo: string | null): PendingLine | null {
     if (this.lines.length >= PENDING_MAX) return null;
-    const line: PendingLine = { nonce, key: `own:${nonce}`, text, replyTo, status: "waiting", code: null, id: null, seq: null };
+    const line: PendingLine = {
+      nonce,
+      key: `own:${nonce}`,
+      text,
+      replyTo,
+      status: "waiting",
+      code: null,
+      id: null,
+      seq: null,
+    };
     this.lines = [...this.lines, line];
     return line;
   }

@@ -7,7 +7,13 @@ export class CallProblem extends Error {
   readonly fields: readonly FieldError[];
   readonly retryAfterMs: number | null;
 
-  constructor(code: string, status: number, detail: string, fields: readonly FieldError[] = [], retryAfterMs: number | null = null) {
+  constructor(
+    code: string,
+    status: number,
+    detail: string,
+    fields: readonly FieldError[] = [],
+    retryAfterMs: number | null = null,
+  ) {
     super(detail);
     this.name = "CallProblem";
     this.code = code;

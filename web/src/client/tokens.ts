@@ -6,7 +6,8 @@ export type Token =
 
 /** Longer than any address people paste on purpose; what goes on after it is plain text. */
 const LINK_CHARS_MAX = 2_000;
-const CANDIDATE = /https?:\/\/[^\s<>"'`\u200b-\u200f\u202a-\u202e\u2066-\u2069]+|@[A-Za-z0-9_]{3,25}(?![A-Za-z0-9_])/gi;
+const CANDIDATE =
+  /https?:\/\/[^\s<>"'`\u200b-\u200f\u202a-\u202e\u2066-\u2069]+|(?<![A-Za-z0-9_])@[A-Za-z0-9_]{3,25}(?![A-Za-z0-9_])/gi;
 const CLOSING = /[.,!?;:)\]}'"…]+$/;
 
 /** Splits a line into text, http(s) links and mentions. Only names the server calls mentioned are mentions. */

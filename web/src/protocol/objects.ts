@@ -13,7 +13,19 @@ import type {
   You,
 } from "./__generated__/protocol";
 import type { ChatMessage } from "./message";
-import { decimal, finite, flag, isRecord, listOf, nullable, oneOf, record, type Shape, text, withDefault } from "./shape";
+import {
+  decimal,
+  finite,
+  flag,
+  isRecord,
+  listOf,
+  nullable,
+  oneOf,
+  record,
+  type Shape,
+  text,
+  withDefault,
+} from "./shape";
 
 const badge = oneOf<Badge>("broadcaster", "moderator", "vip", "founder", "bot");
 
@@ -96,7 +108,9 @@ export const previewsAnswer: Shape<Record<string, string>> = (value) => {
 const fieldError = record({ field: text, code: text, detail: text });
 
 /** What of a problem document the page acts on; the rest of it is for people with a console. */
-export const problem = record<Pick<Problem, "detail" | "status"> & { code: string; errors: NonNullable<Problem["errors"]> }>({
+export const problem = record<
+  Pick<Problem, "detail" | "status"> & { code: string; errors: NonNullable<Problem["errors"]> }
+>({
   status: finite,
   code: text,
   detail: withDefault(text, ""),

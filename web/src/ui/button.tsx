@@ -8,5 +8,7 @@ export function Button({ kind = "outline", className, ...rest }: ComponentProps<
 }
 
 export function IconButton({ label, className, ...rest }: ComponentProps<"button"> & { label: string }) {
-  return <button type="button" {...rest} aria-label={label} title={label} className={[styles.icon, className].join(" ")} />;
+  return (
+    <button type="button" {...rest} aria-label={label} title={label} className={[styles.icon, className].join(" ")} />
+  );
 }

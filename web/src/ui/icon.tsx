@@ -3,6 +3,8 @@ const PATHS = {
   moon: "M16 11.5A6.5 6.5 0 0 1 8.5 4a6.5 6.5 0 1 0 7.5 7.5Z",
   sliders: "M3 6h7M14 6h3M3 14h3M10 14h7M12 4v4M8 12v4",
   reply: "M8 5 4 9l4 4M4 9h7a5 5 0 0 1 5 5v1",
+  pause: "M7 4.5v11M13 4.5v11",
+  play: "M7 4.5v11l8.5-5.5L7 4.5Z",
   close: "m5 5 10 10M15 5 5 15",
   down: "M10 4v12M5 11l5 5 5-5",
   chevron: "m6 8 4 4 4-4",

@@ -8,6 +8,8 @@ interface Props {
   height: number;
 }
 
+const MAX_BAR = 3;
+
 /** Bars for a rate over time, newest at the right. For the eye only: the number stands beside it in words. */
 export function Sparkline({ samples, capacity, width, height }: Props) {
   const step = width / capacity;
@@ -19,8 +21,17 @@ export function Sparkline({ samples, capacity, width, height }: Props) {
       {samples.map((sample, at) => {
         const bar = (sample / top) * (height - 1);
         const x = (first + at) * step;
-        // biome-ignore lint/suspicious/noArrayIndexKey: a bar is its place.
-        return <rect key={at} x={x} y={height - bar} width={Math.max(1, step - 1)} height={bar} className={styles.bar} />;
+        return (
+          <rect
+            // biome-ignore lint/suspicious/noArrayIndexKey: a bar is its place.
+            key={at}
+            x={x}
+            y={height - bar}
+            width={Math.min(MAX_BAR, Math.max(1, step - 1))}
+            height={bar}
+            className={styles.bar}
+          />
+        );
       })}
     </svg>
   );

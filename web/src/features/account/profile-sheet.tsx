@@ -10,8 +10,18 @@ import { Sheet } from "../../ui/sheet";
 import styles from "./account.module.css";
 
 const COLORS = [
-  "#FF4D6D", "#FF7F50", "#DAA520", "#9ACD32", "#2E8B57", "#00BFA5",
-  "#1E90FF", "#5B7FFF", "#8A2BE2", "#C77DFF", "#FF69B4", "#8D99AE",
+  "#FF4D6D",
+  "#FF7F50",
+  "#DAA520",
+  "#9ACD32",
+  "#2E8B57",
+  "#00BFA5",
+  "#1E90FF",
+  "#5B7FFF",
+  "#8A2BE2",
+  "#C77DFF",
+  "#FF69B4",
+  "#8D99AE",
 ] as const;
 
 interface Props {

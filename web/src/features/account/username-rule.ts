@@ -7,9 +7,11 @@ export const USERNAME_HINT = "3 to 25 letters: a–z, 0–9 and _.";
 /** What is wrong with a name so far; null while nothing is. A short one is only unfinished until one leaves the box. */
 export function usernameFault(name: string, finished: boolean): string | null {
   const odd = [...name].find((letter) => !/[A-Za-z0-9_]/.test(letter));
-  if (odd !== undefined) return odd.trim() === "" ? "A name has no spaces. Try _ instead." : `“${odd}” can't be in a name. ${USERNAME_HINT}`;
+  if (odd !== undefined)
+    return odd.trim() === "" ? "A name has no spaces. Try _ instead." : `“${odd}” can't be in a name. ${USERNAME_HINT}`;
   if (name.length > LETTERS_MAX) return `That is ${name.length - LETTERS_MAX} too long. 25 letters is the most.`;
-  if (finished && name.length < LETTERS_MIN) return `${LETTERS_MIN - name.length} more needed. A name has at least 3 letters.`;
+  if (finished && name.length < LETTERS_MIN)
+    return `${LETTERS_MIN - name.length} more needed. A name has at least 3 letters.`;
   return null;
 }
 

@@ -1,4 +1,13 @@
-import { type KeyboardEvent, type Ref, useEffect, useId, useImperativeHandle, useLayoutEffect, useRef, useState } from "react";
+import {
+  type KeyboardEvent,
+  type Ref,
+  useEffect,
+  useId,
+  useImperativeHandle,
+  useLayoutEffect,
+  useRef,
+  useState,
+} from "react";
 import type { Api } from "../../client/api";
 import type { Refusal } from "../../client/room-state";
 import { Button, IconButton } from "../../ui/button";
@@ -151,12 +160,12 @@ export function Composer(props: Props) {
         </div>
       )}
       <div className={styles.box} data-over={left < 0 || undefined}>
-        <label className="visually-hidden" htmlFor={id}>
+        <label className="visually-hidden" htmlFor="composer">
           Message in {props.roomTitle}
         </label>
         <textarea
           ref={box}
-          id={id}
+          id="composer"
           rows={1}
           value={text}
           placeholder="Say something normal"
@@ -178,7 +187,10 @@ export function Composer(props: Props) {
       </div>
       <div className={styles.note}>
         <p id={`${id}-note`} className={trouble ? styles.trouble : undefined} role={trouble ? "alert" : undefined}>
-          {trouble ?? (member ? "Enter sends. Nobody sees it the way you typed it." : "You are reading along. Talking takes a name.")}
+          {trouble ??
+            (member
+              ? "Enter sends. Nobody sees it the way you typed it."
+              : "You are reading along. Talking takes a name.")}
         </p>
         {CODE_POINTS_MAX - left >= COUNTER_FROM && (
           <output className={left < 0 ? styles.over : left <= NEAR_LIMIT ? styles.near : styles.left}>

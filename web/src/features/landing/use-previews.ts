@@ -41,7 +41,8 @@ export function usePreviews(api: Api, typed: string): { previews: Previews | nul
         setPreviews(found);
       } catch (error) {
         if (abort.signal.aborted) return;
-        const wait = error instanceof CallProblem && error.code === "rate_limited" ? (error.retryAfterMs ?? 1_000) : null;
+        const wait =
+          error instanceof CallProblem && error.code === "rate_limited" ? (error.retryAfterMs ?? 1_000) : null;
         if (wait !== null) again = setTimeout(ask, wait);
         else setFailed(true);
       }

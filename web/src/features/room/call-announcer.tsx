@@ -42,5 +42,7 @@ export function CallAnnouncer({ room, title }: { room: RoomSession; title: strin
     };
   }, [room, title]);
 
-  return <div ref={region} className="visually-hidden" aria-live="polite" aria-atomic="false" data-testid="announcer" />;
+  return (
+    <div ref={region} className="visually-hidden" aria-live="polite" aria-atomic="false" data-testid="announcer" />
+  );
 }

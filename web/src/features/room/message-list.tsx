@@ -41,7 +41,12 @@ export function MessageList({ room, title, user, onReply, onEdit, onCompose }: P
   // A short room is filled up, so that there is something to scroll.
   useEffect(() => {
     const element = list.current;
-    if (element && log.phase === "live" && log.older === "idle" && element.scrollHeight <= element.clientHeight + AT_END_PX) {
+    if (
+      element &&
+      log.phase === "live" &&
+      log.older === "idle" &&
+      element.scrollHeight <= element.clientHeight + AT_END_PX
+    ) {
       void room.loadOlder();
     }
   }, [room, log]);
@@ -181,7 +186,6 @@ export function MessageList({ room, title, user, onReply, onEdit, onCompose }: P
 
   return (
     <div className={styles.frame}>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard. */}
       <div
         ref={list}
         id="messages"
@@ -189,6 +193,7 @@ export function MessageList({ room, title, user, onReply, onEdit, onCompose }: P
         role="log"
         aria-live="off"
         aria-label={`Messages in ${title}`}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard.
         tabIndex={0}
         onScroll={onScroll}
         onKeyDown={onKeyDown}

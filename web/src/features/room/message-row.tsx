@@ -55,7 +55,11 @@ function MessageRow({ row }: { row: Message }) {
         </button>
       )}
       {toMe && <span className="visually-hidden">To you: </span>}
-      <time className={styles.time} dateTime={new Date(message.sent_at).toISOString()} title={exact.format(message.sent_at)}>
+      <time
+        className={styles.time}
+        dateTime={new Date(message.sent_at).toISOString()}
+        title={exact.format(message.sent_at)}
+      >
         {clock.format(message.sent_at)}{" "}
       </time>
       {user.badges.map((badge) => (
@@ -91,7 +95,12 @@ function MessageRow({ row }: { row: Message }) {
       )}
       <span className={styles.actions}>
         {own && (
-          <button type="button" data-action="original" aria-label="Show what I typed" title="Hold the line to see what you typed">
+          <button
+            type="button"
+            data-action="original"
+            aria-label="Show what I typed"
+            title="Hold the line to see what you typed"
+          >
             <Icon name="eye" size={16} />
           </button>
         )}
@@ -130,7 +139,9 @@ function Tokens({ tokens }: { tokens: readonly Token[] }) {
 function Gap({ row }: { row: GapRow }) {
   return (
     <div className={styles.gap} data-key={row.key} tabIndex={-1}>
-      <span>{row.count === null ? "Some messages went by" : `${plural(row.count, "message", "messages")} went by`}</span>
+      <span>
+        {row.count === null ? "Some messages went by" : `${plural(row.count, "message", "messages")} went by`}
+      </span>
       <button type="button" data-action="fill" disabled={row.loading}>
         {row.loading ? "loading…" : "load them"}
       </button>

@@ -4,9 +4,21 @@ import { nameColorStyle } from "../../ui/name-color-style";
 import { problemText } from "../../ui/problem-text";
 import styles from "./message-row.module.css";
 
-const STATES = { waiting: "waiting for the connection", sent: "on its way", accepted: "sent", failed: "not sent" } as const;
+const STATES = {
+  waiting: "waiting for the connection",
+  sent: "on its way",
+  accepted: "sent",
+  failed: "not sent",
+} as const;
 /** The same text would be refused again. */
-const HOPELESS = ["message_too_long", "message_empty", "validation_failed", "emote_only", "duplicate_message", "message_not_found"];
+const HOPELESS = [
+  "message_too_long",
+  "message_empty",
+  "validation_failed",
+  "emote_only",
+  "duplicate_message",
+  "message_not_found",
+];
 
 /** One's own line before the room has it, in the words one typed. */
 export function PendingRow({ line, user }: { line: PendingLine; user: User | null }) {
@@ -25,7 +37,9 @@ export function PendingRow({ line, user }: { line: PendingLine; user: User | nul
       <span className="visually-hidden"> ({STATES[line.status]})</span>
       {line.status === "failed" && (
         <div className={styles.fault}>
-          <span>{problemText(line.code ?? "unanswered")}</span>
+          <span title={problemText(line.code ?? "unanswered")}>
+            {line.code === "unanswered" ? problemText("unanswered") : "Not sent."}
+          </span>
           {!hopeless && (
             <button type="button" data-action="retry" data-nonce={line.nonce}>
               Try again

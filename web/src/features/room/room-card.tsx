@@ -17,10 +17,12 @@ export function RoomCard({ room, onDismiss }: Props) {
       <p className={styles.description}>{room.description}</p>
       <div className={styles.sample}>
         <p className={styles.plain}>
-          <span>You type</span> {plain}
+          <span className={styles.label}>You type</span>
+          <span>{plain}</span>
         </p>
         <p className={styles.styled} dir="auto">
-          <span>They read</span> {styled}
+          <span className={styles.label}>They read</span>
+          <span className={styles.wipe}>{styled}</span>
         </p>
       </div>
       {room.settings.slow_mode_seconds > 0 && (

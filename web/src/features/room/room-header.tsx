@@ -1,5 +1,7 @@
 import type { ReactNode } from "react";
 import type { RoomSession } from "../../client/room-session";
+import { IconButton } from "../../ui/button";
+import { Icon } from "../../ui/icon";
 import { plural, rate } from "../../ui/numbers";
 import { RoomMark } from "../../ui/room-mark";
 import { useSignal } from "../../ui/use-signal";
@@ -17,6 +19,7 @@ interface Props {
 
 export function RoomHeader({ room, title, description, onRooms, actions }: Props) {
   const vitals = useSignal(room.vitals);
+  const { following } = useSignal(room.log);
   const sampled = vitals.shownPerSecond < vitals.messagesPerSecond * 0.8 && vitals.weather === "storm";
   return (
     <header className={styles.header}>
@@ -57,6 +60,12 @@ export function RoomHeader({ room, title, description, onRooms, actions }: Props
           Show all
         </button>
       )}
+      <IconButton
+        label={following ? "Pause the chat" : "Back to the newest"}
+        onClick={() => (following ? room.pause() : room.follow())}
+      >
+        <Icon name={following ? "pause" : "play"} />
+      </IconButton>
       <div className={styles.actions}>{actions}</div>
     </header>
   );

@@ -1,0 +1,314 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { FakeSocket } from "../testing/fake-socket";
+import { FakeTimers, settle } from "../testing/fake-timers";
+import { ada, messageAt, messagesFrom } from "../testing/messages";
+import { Api } from "./api";
+import { Connection } from "./connection";
+import { RoomSession } from "./room-session";
+import { Session } from "./session";
+import { MemoryStorage } from "./storage";
+
+let timers: FakeTimers;
+let sockets: FakeSocket[];
+let requests: string[];
+let pages: Record<string, object>;
+let room: RoomSession;
+let visible: boolean;
+
+const socket = () => sockets.at(-1) as FakeSocket;
+const log = () => room.log.getSnapshot();
+const texts = () => log().rows.map((row) => (row.kind === "message" ? row.message.text : row.kind));
+const own = (seq: number, text: string, id = `id-${seq}`) =>
+  messageAt(seq, { id, text, user: { id: "1", username: "ada", display_name: "Ada", color: "#FF69B4", badges: [] } });
+const nonce = () => socket().sentOf("send").at(-1)?.nonce ?? "";
+/** More than one real turn: reading a response's body is not only promises. */
+const network = async () => {
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setTimeout(resolve));
+};
+
+const joined = (part: object = {}) =>
+  socket().say({
+    type: "joined",
+    room: "bestie",
+    epoch: "e1",
+    seq: "10",
+    recovered: null,
+    reason: null,
+    history: messagesFrom(8, 10),
+    viewers: 3,
+    you: { role: "viewer" },
+    ...part,
+  });
+const arrive = (...messages: object[]) => {
+  socket().say({ type: "messages", room: "bestie", messages, skipped: 0 });
+  timers.advance(20);
+};
+const authed = () => socket().say({ type: "authed", user: ada, expires_at: 9e15 });
+
+async function start(member: boolean, first: object = {}) {
+  const storage = new MemoryStorage();
+  if (member) storage.set("twitchy.session", JSON.stringify({ refresh_token: "r", user: ada }));
+  const api = new Api(async (input) => {
+    requests.push(input);
+    if (input.endsWith("/refresh")) {
+      return Response.json({
+        user: ada,
+        access_token: "a",
+        refresh_token: "r2",
+        token_type: "Bearer",
+        expires_in: 900,
+      });
+    }
+    const page = Object.entries(pages).find(([part]) => input.includes(part))?.[1];
+    return page ? Response.json(page) : Response.json({ status: 500, code: "internal" }, { status: 500 });
+  });
+  const session = new Session({ api, storage, lock: (_, run) => run(), timers });
+  const connection = new Connection({
+    open: () => {
+      sockets.push(new FakeSocket());
+      return socket();
+    },
+    tokens: (force) => session.accessToken(force),
+    timers,
+  });
+  const screen = { visible: () => visible, nextFrame: (run: () => void) => timers.after(16, run) };
+  room = new RoomSession("bestie", { api, connection, session, timers, screen });
+  room.start();
+  socket().hello();
+  joined(first);
+  if (member) {
+    await network();
+    authed();
+  }
+}
+
+beforeEach(() => {
+  timers = new FakeTimers();
+  sockets = [];
+  requests = [];
+  pages = {};
+  visible = true;
+});
+
+describe("reading", () => {
+  beforeEach(() => start(false));
+
+  it("shows the history at once and what comes after it", () => {
+    expect(texts()).toEqual(["line 8", "line 9", "line 10"]);
+    arrive(messageAt(11));
+    expect(texts().at(-1)).toBe("line 11");
+  });
+
+  it("joins again from where it stopped and says how much that brought", () => {
+    socket().end(1006);
+    timers.advance(1_000);
+    socket().hello();
+    expect(socket().sentOf("join")[0]).toMatchObject({ after: "10", epoch: "e1" });
+    joined({ recovered: true, seq: "13", history: messagesFrom(11, 13) });
+    expect(texts()).toEqual([8, 9, 10, 11, 12, 13].map((seq) => `line ${seq}`));
+    expect(room.caughtUp.getSnapshot()).toBe(3);
+  });
+
+  it("shows a gap when too much was missed, and fills it on request", async () => {
+    pages["after=10"] = { messages: messagesFrom(11, 19), next_before: null, next_after: null };
+    socket().end(1006);
+    timers.advance(1_000);
+    socket().hello();
+    joined({ recovered: false, reason: "too_old", seq: "21", history: messagesFrom(20, 21) });
+    expect(texts().slice(2, 5)).toEqual(["line 10", "gap", "line 20"]);
+    const gap = log().rows.find((row) => row.kind === "gap");
+    await room.fillGap(gap?.key ?? "");
+    expect(texts()).toEqual(Array.from({ length: 14 }, (_, at) => `line ${8 + at}`));
+  });
+
+  it("starts anew when the log did", () => {
+    socket().end(1006);
+    timers.advance(1_000);
+    socket().hello();
+    joined({ recovered: false, reason: "epoch_changed", epoch: "e2", seq: "2", history: messagesFrom(1, 2) });
+    expect(texts()).toEqual(["notice", "line 1", "line 2"]);
+  });
+
+  it("takes messages away", () => {
+    socket().say({ type: "deleted", room: "bestie", ids: ["id-9"] });
+    expect(texts()).toEqual(["line 8", "removed", "line 10"]);
+    socket().say({ type: "cleared", room: "bestie", username: "bob" });
+    expect(texts().filter((text) => text.startsWith("line"))).toEqual([]);
+    arrive(messageAt(9), messageAt(11));
+    expect(texts().at(-1)).toBe("line 11");
+    socket().say({ type: "cleared", room: "bestie" });
+    expect(texts()).toEqual(["notice"]);
+    arrive(messageAt(11), messageAt(12));
+    expect(texts()).toEqual(["notice", "line 12"]);
+  });
+
+  it("renders nothing while nobody looks, and the newest when someone does", () => {
+    visible = false;
+    for (let seq = 11; seq < 3_000; seq++) arrive(messageAt(seq));
+    expect(texts().at(-1)).toBe("line 10");
+    visible = true;
+    room.shown();
+    timers.advance(300);
+    expect(texts().at(-1)).toBe("line 2999");
+    expect(log().rows.length).toBeLessThanOrEqual(250);
+  });
+
+  it("commits a storm four times a second at most", () => {
+    let commits = 0;
+    room.log.subscribe(() => {
+      commits += 1;
+    });
+    let seq = 11;
+    for (let turn = 0; turn < 300; turn++) {
+      socket().say({
+        type: "messages",
+        room: "bestie",
+        messages: Array.from({ length: 20 }, () => messageAt(seq++)),
+        skipped: 0,
+      });
+      timers.advance(10);
+    }
+    // Three seconds of 2,000 a second; the first fraction is still calm.
+    expect(commits).toBeLessThanOrEqual(20);
+    expect(texts().at(-1)).toMatch(/^line \d{4}$/);
+  });
+
+  it("says that a room does not exist", () => {
+    socket().say({ type: "error", code: "room_not_found", detail: "", room: "bestie" });
+    expect(log().phase).toBe("missing");
+  });
+});
+
+describe("older messages", () => {
+  it("are loaded page by page and then begin", async () => {
+    // A full first page means there may be more.
+    const long = { history: messagesFrom(21, 50), seq: "50" };
+    pages["before=21"] = { messages: messagesFrom(1, 20), next_before: null, next_after: "20" };
+    await start(false, long);
+    expect(log().older).toBe("idle");
+    await room.loadOlder();
+    expect(texts()[0]).toBe("line 1");
+    expect(log().older).toBe("start");
+  });
+
+  it("say when they could not be loaded, and can be asked for again", async () => {
+    await start(false, { history: messagesFrom(21, 50), seq: "50" });
+    await room.loadOlder();
+    expect(log().older).toBe("failed");
+    pages["before=21"] = { messages: messagesFrom(11, 20), next_before: "11", next_after: "20" };
+    await room.retryOlder();
+    expect(texts()[0]).toBe("line 11");
+    expect(log().older).toBe("idle");
+  });
+});
+
+describe("talking", () => {
+  beforeEach(() => start(true));
+
+  it("shows the plain line at once and the styled one in its place, whichever of ack and message is first", () => {
+    room.send("hi there", null);
+    expect(log().pending).toMatchObject([{ text: "hi there", status: "sent" }]);
+    const key = log().pending[0]?.key;
+    socket().say({ type: "ack", nonce: nonce(), id: "m1", seq: "11", sent_at: 1 });
+    timers.advance(20);
+    expect(log().pending).toMatchObject([{ status: "accepted" }]);
+    arrive(own(11, "Hey bestie!", "m1"));
+    expect(log().pending).toEqual([]);
+    expect(log().rows.at(-1)).toMatchObject({ key, own: true, original: "hi there" });
+
+    room.send("again", null);
+    const second = nonce();
+    arrive(own(12, "Again, bestie!", "m2"));
+    expect(log().pending).toEqual([]);
+    expect(log().rows.at(-1)).toMatchObject({ original: "again" });
+    socket().say({ type: "ack", nonce: second, id: "m2", seq: "12", sent_at: 1 });
+    timers.advance(20);
+    expect(texts().slice(-2)).toEqual(["Hey bestie!", "Again, bestie!"]);
+    expect(log().pending).toEqual([]);
+  });
+
+  it("says a refusal and keeps the line for another try under the same nonce", () => {
+    room.send("too fast", null);
+    const first = nonce();
+    socket().say({
+      type: "error",
+      code: "rate_limited",
+      detail: "",
+      nonce: first,
+      room: "bestie",
+      retry_after_ms: 1_200,
+    });
+    expect(log().pending).toMatchObject([{ status: "failed", code: "rate_limited" }]);
+    expect(room.refusal.getSnapshot()).toMatchObject({ code: "rate_limited", retryAt: timers.now() + 1_200 });
+    room.retry(first);
+    expect(
+      socket()
+        .sentOf("send")
+        .map((frame) => frame.nonce),
+    ).toEqual([first, first]);
+    expect(room.refusal.getSnapshot()).toBeNull();
+  });
+
+  it("sends again after a loss under the same nonce, and shows one line", async () => {
+    room.send("hello", null);
+    const first = nonce();
+    socket().end(1006);
+    expect(log().pending).toMatchObject([{ status: "waiting" }]);
+    timers.advance(1_000);
+    socket().hello();
+    await network();
+    joined({ recovered: true, seq: "11", history: [own(11, "Hello, bestie!", "m1")] });
+    authed();
+    expect(nonce()).toBe(first);
+    socket().say({ type: "ack", nonce: first, id: "m1", seq: "11", sent_at: 1 });
+    timers.advance(20);
+    expect(log().pending).toEqual([]);
+    expect(texts().filter((text) => text === "Hello, bestie!").length).toBe(1);
+    expect(log().rows.at(-1)).toMatchObject({ original: "hello" });
+  });
+
+  it("takes silence for unknown and lets one try again", () => {
+    room.send("anyone?", null);
+    timers.advance(10_000);
+    expect(log().pending).toMatchObject([{ status: "failed", code: "unanswered" }]);
+  });
+
+  it("fetches its own line when the feed left it out", async () => {
+    pages["after=10"] = { messages: [own(11, "Styled", "m1")], next_before: null, next_after: null };
+    room.send("hello", null);
+    socket().say({ type: "ack", nonce: nonce(), id: "m1", seq: "11", sent_at: 1 });
+    timers.advance(2_000);
+    await network();
+    timers.advance(20);
+    expect(texts().at(-1)).toBe("Styled");
+    expect(log().pending).toEqual([]);
+  });
+
+  it("waits while there is no connection and takes no more than it can answer for", () => {
+    socket().end(1006);
+    for (let line = 0; line < 20; line++) expect(room.send(`line ${line}`, null)).toBe(true);
+    expect(room.send("one more", null)).toBe(false);
+    expect(log().pending.every((line) => line.status === "waiting")).toBe(true);
+  });
+
+  it("hears who calls, live and not from history", async () => {
+    joined({ recovered: true, history: [messageAt(11, { mentions: ["ada"] })] });
+    arrive(messageAt(12, { mentions: ["ada"] }), messageAt(13), own(14, "me", "x"));
+    expect(room.calls.getSnapshot().map((message) => message.seq)).toEqual(["12"]);
+  });
+
+  it("goes back to the end when one talks", () => {
+    room.pause();
+    arrive(messageAt(11));
+    expect(log()).toMatchObject({ following: false, waiting: 1 });
+    room.send("hi", null);
+    expect(log()).toMatchObject({ following: true, waiting: 0 });
+  });
+});
+
+it("lets go of everything when the reader leaves", async () => {
+  await start(false);
+  room.stop();
+  await settle();
+  expect(socket().sentOf("leave").length).toBe(1);
+});

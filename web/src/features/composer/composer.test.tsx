@@ -1,0 +1,160 @@
+import { act, fireEvent, render, screen } from "@testing-library/react";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { Api } from "../../client/api";
+import type { Refusal } from "../../client/room-state";
+import { MemoryStorage } from "../../client/storage";
+import { Composer } from "./composer";
+import { Draft } from "./draft";
+
+let storage: MemoryStorage;
+let sent: string[];
+let wanted: string[];
+let accepts: boolean;
+
+const api = new Api(async (input, init) =>
+  Response.json({ text: `${input.includes("bestie") ? "Bestie" : "?"}: ${JSON.parse(String(init.body)).text}` }),
+);
+
+function show(part: { member?: boolean; refusal?: Refusal | null; banned?: string | null } = {}) {
+  return render(
+    <Composer
+      api={api}
+      room="bestie"
+      roomTitle="Bestie"
+      draft={new Draft(storage, "bestie")}
+      member={part.member ?? true}
+      refusal={part.refusal ?? null}
+      banned={part.banned ?? null}
+      replyingTo={null}
+      onCancelReply={() => {}}
+      onSend={(text) => {
+        sent.push(text);
+        return accepts;
+      }}
+      onJoin={(text) => wanted.push(text)}
+      onTyped={() => {}}
+      onLeave={() => {}}
+    />,
+  );
+}
+
+const box = () => screen.getByRole<HTMLTextAreaElement>("textbox", { name: "Message in Bestie" });
+const type = (text: string) => fireEvent.change(box(), { target: { value: text } });
+const press = (key: string, more: object = {}) => fireEvent.keyDown(box(), { key, ...more });
+
+beforeEach(() => {
+  storage = new MemoryStorage();
+  sent = [];
+  wanted = [];
+  accepts = true;
+});
+
+describe("sending", () => {
+  it("sends the trimmed line on Enter and is empty after", () => {
+    show();
+    type("  hi there  ");
+    press("Enter");
+    expect(sent).toEqual(["hi there"]);
+    expect(box().value).toBe("");
+  });
+
+  it("does not send what an input method is still composing", () => {
+    show();
+    type("にほ");
+    press("Enter", { isComposing: true });
+    expect(sent).toEqual([]);
+  });
+
+  it("sends nothing empty and keeps what was not taken", () => {
+    show();
+    type("   ");
+    press("Enter");
+    expect(sent).toEqual([]);
+    accepts = false;
+    type("keep me");
+    press("Enter");
+    expect(box().value).toBe("keep me");
+  });
+
+  it("counts code points as the server does, and blocks what is too long without cutting it", () => {
+    show();
+    type("🤪".repeat(500));
+    expect(screen.getByText("0 left")).toBeDefined();
+    type("🤪".repeat(501));
+    expect(screen.getByText("1 too many")).toBeDefined();
+    press("Enter");
+    expect(sent).toEqual([]);
+    expect([...box().value].length).toBe(501);
+  });
+
+  it("makes one line of a pasted paragraph", () => {
+    show();
+    type("one\r\ntwo\n\nthree");
+    expect(box().value).toBe("one two three");
+  });
+});
+
+describe("without an account", () => {
+  it("takes text and asks to join with it", () => {
+    show({ member: false });
+    type("hello");
+    fireEvent.click(screen.getByRole("button", { name: "Join to send" }));
+    expect(wanted).toEqual(["hello"]);
+    expect(box().value).toBe("hello");
+  });
+});
+
+describe("what was typed before", () => {
+  it("survives leaving the room and coming back", () => {
+    const first = show();
+    type("half a sen");
+    first.unmount();
+    show();
+    expect(box().value).toBe("half a sen");
+  });
+
+  it("comes back with the arrow keys, and the unsent line after it", () => {
+    show();
+    for (const line of ["one", "two"]) {
+      type(line);
+      press("Enter");
+    }
+    type("unsent");
+    box().setSelectionRange(0, 0);
+    press("ArrowUp");
+    expect(box().value).toBe("two");
+    box().setSelectionRange(0, 0);
+    press("ArrowUp");
+    expect(box().value).toBe("one");
+    press("ArrowDown");
+    press("ArrowDown");
+    expect(box().value).toBe("unsent");
+  });
+});
+
+describe("refusals", () => {
+  it("are told in words with a countdown that is never 0", () => {
+    vi.useFakeTimers({ now: 10_000 });
+    show({ refusal: { code: "slow_mode", detail: "", retryAt: 12_100 } });
+    expect(screen.getByRole("alert").textContent).toBe("This room is in slow mode. Try again in 3 s.");
+    act(() => vi.advanceTimersByTime(2_000));
+    expect(screen.getByRole("alert").textContent).toContain("Try again in 1 s.");
+    act(() => vi.advanceTimersByTime(500));
+    expect(screen.getByRole("alert").textContent).toContain("You can try again now.");
+    vi.useRealTimers();
+  });
+
+  it("stop a banned person from sending and say why", () => {
+    show({ banned: "A moderator banned you." });
+    type("hello");
+    press("Enter");
+    expect(sent).toEqual([]);
+    expect(screen.getByRole("alert").textContent).toBe("A moderator banned you.");
+  });
+});
+
+it("shows what the room would make of it", async () => {
+  show();
+  type("hello");
+  expect(await screen.findByText("Bestie: hello")).toBeDefined();
+});
