@@ -11,7 +11,7 @@ use super::{
 };
 use crate::persist::Marks;
 use chat::message::Logged;
-use chat_store::{MessageStore, Page, StoreError};
+use chat_store::{MessageStore, PAGE_ROWS_MAX, Page, StoreError};
 use event_log::{EventLog, Offset, ReadError};
 use protocol::ids::{MessageId, Seq};
 use std::{sync::Arc, time::Duration};
@@ -81,16 +81,20 @@ impl History {
     /// The messages after `after`, at most `limit`, oldest first.
     pub async fn after(&self, room: &Room, after: Seq, limit: usize) -> Result<Vec<Logged>, HistoryError> {
         let stored = Seq(self.marks.stored(room.partition).0);
-        if after >= stored {
-            return self.in_log(room, after, None, limit).await;
-        }
-        let mut page = self.store.page(room.id(), Page::After(after), limit).await?;
-        if page.len() < limit {
+        let mut found = Vec::new();
+        let mut at = after;
+        while at < stored && found.len() < limit {
+            let asked = PAGE_ROWS_MAX.min(limit - found.len());
+            let page = self.store.page(room.id(), Page::After(at), asked).await?;
+            // Only a page that is full may have others behind it.
+            at = page.last().filter(|_| page.len() == asked).map_or(stored, |m| m.seq.min(stored));
             // Beyond its mark the store may have holes; the log has none.
-            page.retain(|m| m.seq <= stored);
-            page.extend(self.in_log(room, stored, None, limit - page.len()).await?);
+            found.extend(page.into_iter().filter(|m| m.seq <= stored));
         }
-        Ok(page)
+        if found.len() < limit {
+            found.extend(self.in_log(room, at, None, limit - found.len()).await?);
+        }
+        Ok(found)
     }
 
     /// The newest messages before `before` (or at all), at most `limit`, oldest first.
