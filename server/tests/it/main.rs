@@ -4,10 +4,12 @@
 //! temporary) and wait for what has to come, never for time to pass. [`support`] starts servers; [`journey`] is the
 //! place to begin reading.
 
+#![allow(clippy::unwrap_used, reason = "what is unwrapped here is what the test asserts, in helpers too")]
+
 mod accounts;
 mod bad_calls;
 mod bad_frames;
-//mod durability;
+mod durability;
 mod journey;
 mod limits;
 mod nonces;

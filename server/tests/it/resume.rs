@@ -57,6 +57,34 @@ async fn every_place_up_to_the_limit_is_gone_on_from_completely() {
 }
 
 #[tokio::test]
+async fn a_long_absence_is_gone_on_from_over_many_pages_of_the_store() {
+    for server in [
+        Server::with(|config| config.feed.ring_messages = 100).await,
+        Server::durable(|config| config.feed.ring_messages = 100).await,
+    ] {
+        let mut writer = server.user("ada").await.socket().await;
+        // Another room's messages lie between them.
+        say_many(&mut writer, "busy", "other", 700).await;
+        let mut said = keys_of(&say_many(&mut writer, "quiet", "m", 1_200).await);
+        say_many(&mut writer, "busy", "others", 700).await;
+        said.extend(keys_of(&say_many(&mut writer, "quiet", "n", 1_200).await));
+        let epoch = server.socket().await.join("quiet").await.unwrap().epoch;
+        // The store gives 1,000 a page; at most 2,000 are replayed.
+        for missed in [999, 1_000, 1_001, 1_099, 1_100, 1_101, 1_200, 1_500, 1_999, 2_000] {
+            let after = said[said.len() - missed - 1].0;
+            let mut socket = server.socket().await;
+            let joined = socket.resume("quiet", after, &epoch).await.unwrap();
+            assert_eq!((joined.recovered, joined.reason), (Some(true), None), "{missed} missed");
+            let got = all_after(&mut socket, &joined, "quiet", "n-1199").await;
+            same(&keys(&got), &said[said.len() - missed..], &format!("{missed} missed"));
+        }
+        let after = said[said.len() - 2_002].0;
+        let joined = server.socket().await.resume("quiet", after, &epoch).await.unwrap();
+        assert_eq!((joined.recovered, joined.reason), (Some(false), Some(NotRecovered::TooOld)));
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_gone_on_from_is_told_and_answered_by_the_usual_history() {
     let server = Server::with(short_memory).await;
     let mut writer = server.user("ada").await.socket().await;

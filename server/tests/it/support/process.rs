@@ -192,11 +192,6 @@ impl Process {
         self.terminate();
         self.ended_meanwhile().await
     }
-
-    /// Where to kill it from another thread.
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
 }
 
 impl Drop for Process {
