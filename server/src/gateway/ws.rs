@@ -224,11 +224,12 @@ impl Connection {
         // Subscribe first, then look at the past: nothing can fall between. Joining again starts over.
         self.reading.remove(&join.room);
         let subscription = room.feed.subscribe(self.signals.wake.clone());
-        let (recovered, reason, older, snapshot) = match &join.resume {
-            None => (None, None, Vec::new(), room.feed.latest(join.history)),
+        let history = &self.gateway.history;
+        let (recovered, reason, (older, snapshot)) = match &join.resume {
+            None => (None, None, history.latest(&room, join.history).await),
             Some(resume) => match resume_from(&self.gateway, &room, resume).await {
-                Ok(Ok((older, snapshot))) => (Some(true), None, older, snapshot),
-                Ok(Err(reason)) => (Some(false), Some(reason), Vec::new(), room.feed.latest(join.history)),
+                Ok(Ok(past)) => (Some(true), None, past),
+                Ok(Err(reason)) => (Some(false), Some(reason), history.latest(&room, join.history).await),
                 Err(refusal) => return self.refuse(refusal, None, Some(join.room)).await,
             },
         };

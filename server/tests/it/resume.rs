@@ -114,7 +114,7 @@ async fn what_cannot_be_gone_on_from_is_told_and_answered_by_the_usual_history()
     ] {
         let mut socket = server.socket().await;
         let joined = socket.resume("alone", after, of).await.unwrap();
-        let case = format!("{after} of {:.20}", of);
+        let case = format!("{after} of {of:.20}");
         assert_eq!((joined.recovered, joined.reason), (Some(false), reason), "{case}");
         assert_eq!(texts(&joined.history), newest, "{case}");
         assert_eq!((joined.seq, joined.epoch), (last, epoch.clone()), "{case}");
@@ -189,6 +189,27 @@ async fn after_a_restart_the_same_epoch_goes_on() {
     let joined = server.socket().await.join_with_history("alone", 100).await.unwrap();
     assert_eq!((keys(&joined.history), joined.seq), (said[40..].to_vec(), before.seq));
     assert_eq!(keys(&whole_history(&server.rest(), "alone").await), said);
+}
+
+#[tokio::test]
+async fn a_join_gets_its_history_also_when_the_ring_has_lost_it() {
+    let server = Server::durable(short_memory).await;
+    let mut writer = server.user("ada").await.socket().await;
+    let said = keys_of(&say_many(&mut writer, "alone", "m", 140).await);
+    writer.vanish();
+    // After a start the ring has one batch of 140, which is above its limit of 100; the next frame pushes all of it out.
+    let server = server.restart(|_| {}).await;
+    let mut first = server.socket().await;
+    first.join("alone").await.unwrap();
+    let room = |frame: &ServerFrame| matches!(frame, ServerFrame::Room { .. }).then_some(());
+    first.wait_for("room", room).await.unwrap();
+    for wanted in [1, 10, 100] {
+        let joined = server.socket().await.join_with_history("alone", wanted).await.unwrap();
+        same(&keys(&joined.history), &said[140 - wanted as usize..], &format!("the last {wanted}"));
+        assert_eq!(joined.seq, said[139].0);
+    }
+    let joined = server.socket().await.join_with_history("busy", 100).await.unwrap();
+    assert_eq!((joined.seq, joined.history.len()), (Seq(0), 0));
 }
 
 #[tokio::test]
