@@ -169,7 +169,12 @@ impl Connection {
             Some(Ok(WsMessage::Binary(_))) => ControlFlow::Break(End::Close(CloseReason::BinaryFrame)),
             // tungstenite answers pings by itself.
             Some(Ok(WsMessage::Ping(_) | WsMessage::Pong(_))) => ControlFlow::Continue(()),
-            Some(Ok(WsMessage::Close(_))) | None => ControlFlow::Break(End::Gone),
+            Some(Ok(WsMessage::Close(_))) => {
+                // The answer to it is only queued by the reading.
+                let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.socket.flush()).await;
+                ControlFlow::Break(End::Gone)
+            }
+            None => ControlFlow::Break(End::Gone),
             Some(Err(error)) => ControlFlow::Break(end_of(error)),
         }
     }
@@ -219,11 +224,12 @@ impl Connection {
         // Subscribe first, then look at the past: nothing can fall between. Joining again starts over.
         self.reading.remove(&join.room);
         let subscription = room.feed.subscribe(self.signals.wake.clone());
-        let (recovered, reason, older, snapshot) = match &join.resume {
-            None => (None, None, Vec::new(), room.feed.latest(join.history)),
+        let history = &self.gateway.history;
+        let (recovered, reason, (older, snapshot)) = match &join.resume {
+            None => (None, None, history.latest(&room, join.history).await),
             Some(resume) => match resume_from(&self.gateway, &room, resume).await {
-                Ok(Ok((older, snapshot))) => (Some(true), None, older, snapshot),
-                Ok(Err(reason)) => (Some(false), Some(reason), Vec::new(), room.feed.latest(join.history)),
+                Ok(Ok(past)) => (Some(true), None, past),
+                Ok(Err(reason)) => (Some(false), Some(reason), history.latest(&room, join.history).await),
                 Err(refusal) => return self.refuse(refusal, None, Some(join.room)).await,
             },
         };
