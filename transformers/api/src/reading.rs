@@ -29,8 +29,8 @@ impl Reading {
         let mut reading = Self::default();
         let (mut upper, mut lower) = (0_usize, 0_usize);
         let mut bare = true;
-        // The first two words of the clause that is open, without a greeting before them.
-        let mut opening: [&str; 2] = ["", ""];
+        // The first words of the clause that is open, without a greeting before them.
+        let mut opening = [""; 3];
         let mut clause_words = 0;
         let mut first = "";
         let mut end = "";
@@ -89,7 +89,7 @@ impl Reading {
         reading.bare_greeting =
             reading.greeting && bare && reading.words <= 6 && !end.contains(['?', '？', '؟']);
         reading.question = end.contains(['?', '？', '؟'])
-            || (clause_words >= 2 && !end.contains(['.', '!']) && asks(opening[0], opening[1]));
+            || (clause_words >= 2 && !end.contains(['.', '!']) && asks(opening));
         reading
     }
 }
@@ -228,12 +228,14 @@ pub fn is_laughter(word: &str) -> bool {
     (word.len() <= 8 && is(word, WORDS)) || rolling()
 }
 
-/// Whether a line that begins `first second` asks, in case it has no question mark.
-fn asks(first: &str, second: &str) -> bool {
+/// Whether a clause with this opening asks, in case it has no question mark.
+fn asks([first, second, third]: [&str; 3]) -> bool {
     const VERBS: &[&str] = &[
         "is", "are", "am", "was", "were", "do", "does", "did", "can", "could", "will", "would", "should",
         "has", "have", "u", "you", "r",
     ];
+    /// Of these, how many ask at the head of a clause.
+    const ASKING_VERBS: usize = 15;
     const WHO: &[&str] = &[
         "i", "you", "u", "we", "they", "he", "she", "it", "this", "that", "there", "the", "my", "your",
         "anyone", "anybody", "someone", "somebody", "chat", "everyone", "ya", "any", "these", "those",
@@ -242,7 +244,12 @@ fn asks(first: &str, second: &str) -> bool {
     if is(first, &["how"]) {
         is(second, VERBS) || is(second, &["to", "much", "many", "long", "old", "come", "tall", "often"])
     } else if is(first, &["what", "whats", "what's"]) {
-        !is(first, &["what"]) || is(second, VERBS) || is(second, &["time", "game", "song", "rank", "about"])
+        !is(first, &["what"])
+            || is(second, VERBS)
+            || is(second, &["time", "game", "song", "rank", "about"])
+            || (is(second, &["happened", "happens"]) && !is(third, VERBS))
+            // `what keyboard do you use`, but neither `what a day is this` nor `what they did`.
+            || (is(third, &VERBS[..ASKING_VERBS]) && !is(second, WHO) && !is(second, &["a", "an", "happened"]))
     } else if is(first, &["who", "where", "why", "wheres", "where's", "who's", "whos", "whose", "which"]) {
         true
     } else if is(first, &["when", "whens", "when's"]) {
@@ -251,7 +258,7 @@ fn asks(first: &str, second: &str) -> bool {
         true
     } else {
         // `do it` and `have you …` begin alike; the first commands.
-        is(first, &VERBS[..15])
+        is(first, &VERBS[..ASKING_VERBS])
             && is(second, WHO)
             && !(is(first, &["do"]) && is(second, &["it", "this", "that", "the"]))
     }
@@ -289,6 +296,9 @@ mod tests {
             "why Kappa ?",
             "anyone up",
             "mods can you help",
+            "what keyboard do you use",
+            "what happened to the intro",
+            "i missed it, what happened",
         ] {
             assert!(read(text).question, "{text}");
         }
@@ -300,6 +310,9 @@ mod tests {
             "why not.",
             "chat is wild",
             "guys are mean",
+            "what a game is this",
+            "what they did is mean",
+            "what happened was wild",
             "is? no",
             "when he dies",
             "https://a.b/?x",

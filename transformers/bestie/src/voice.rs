@@ -279,7 +279,9 @@ impl Weaver<'_> {
         at.checked_sub(1).and_then(word).is_some_and(|before| !is_laughter(before))
             && word(at + 1).is_some_and(|next| {
                 is_laughter(next)
-                    || ["omg", "omfg", "sorry"].iter().any(|gasp| gasp.eq_ignore_ascii_case(next))
+                    || ["omg", "omfg", "sorry", "gg", "ggs"]
+                        .iter()
+                        .any(|gasp| gasp.eq_ignore_ascii_case(next))
             })
     }
 

@@ -83,7 +83,9 @@ impl Manner for Mail {
         let goes_on = |kind| !matches!(kind, Kind::Punctuation | Kind::Emote | Kind::Symbol);
         if !speech.behind_space(end).is_some_and(goes_on) {
             answer = answer.trim_end_matches([',', ':']);
-            answer = answer.strip_suffix(" on").unwrap_or(answer);
+        }
+        if let Some(verb) = answer.strip_suffix(" on").filter(|_| !speech.takes_object(end)) {
+            answer = verb;
         }
         // The line's own stop stands behind it, or the answer goes on.
         if speech.pieces.get(end).is_some_and(|piece| piece.kind != Kind::Space) {
@@ -92,7 +94,7 @@ impl Manner for Mail {
         answer
     }
 
-    fn article_case(&mut self, _typed: &str) -> Case {
+    fn article_case(&mut self, _speech: &Speech<'_>, _typed: &str) -> Case {
         if std::mem::take(&mut self.sentence_start) { Case::Capital } else { Case::Lower }
     }
 

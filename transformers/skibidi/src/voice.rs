@@ -70,14 +70,21 @@ impl Manner for BrainRot {
     }
 
     fn trim<'t>(&self, speech: &Speech<'_>, answer: &'t str, end: usize) -> &'t str {
-        match speech.behind_space(end) {
+        let answer = match speech.behind_space(end) {
             None | Some(Kind::Punctuation) => answer.trim_end_matches(','),
             Some(_) => answer,
-        }
+        };
+        answer.strip_suffix(" on").filter(|_| !speech.takes_object(end)).unwrap_or(answer)
     }
 
-    fn article_case(&mut self, typed: &str) -> Case {
-        if typed.starts_with('A') { Case::Capital } else { Case::Lower }
+    fn article_case(&mut self, speech: &Speech<'_>, typed: &str) -> Case {
+        if speech.reading.shouting {
+            Case::Upper
+        } else if typed.starts_with('A') {
+            Case::Capital
+        } else {
+            Case::Lower
+        }
     }
 
     fn answer_case(&mut self, speech: &Speech<'_>, original: &str, _answer: &str) -> Case {

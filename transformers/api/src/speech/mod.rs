@@ -27,6 +27,55 @@ const QUESTION_WORDS: usize = 3;
 /// The plans of a line, of which one is drawn: low ones close it, high ones open it, those between do both.
 pub const PLANS: usize = 10;
 
+/// Words that are no object of the verb before them.
+const LEADING_ON: &[&str] = &[
+    "again",
+    "already",
+    "after",
+    "and",
+    "anyway",
+    "as",
+    "at",
+    "badly",
+    "because",
+    "before",
+    "but",
+    "by",
+    "cause",
+    "cuz",
+    "for",
+    "from",
+    "gg",
+    "hard",
+    "here",
+    "if",
+    "in",
+    "is",
+    "just",
+    "later",
+    "lol",
+    "now",
+    "on",
+    "or",
+    "since",
+    "so",
+    "then",
+    "to",
+    "today",
+    "tomorrow",
+    "tonight",
+    "too",
+    "twice",
+    "until",
+    "was",
+    "when",
+    "while",
+    "with",
+    "without",
+    "yesterday",
+    "yet",
+];
+
 /// What a style says instead.
 #[derive(Debug)]
 pub struct Phrasebook {
@@ -100,7 +149,7 @@ pub trait Manner {
     fn trim<'t>(&self, speech: &Speech<'_>, answer: &'t str, end: usize) -> &'t str;
 
     /// The shape of an article that stands for the `typed` one.
-    fn article_case(&mut self, typed: &str) -> Case;
+    fn article_case(&mut self, speech: &Speech<'_>, typed: &str) -> Case;
 
     /// The shape of `answer`, said in place of `original`.
     fn answer_case(&mut self, speech: &Speech<'_>, original: &str, answer: &str) -> Case;
@@ -228,7 +277,8 @@ impl Speech<'_> {
                 let space = self.pieces[at + 1].text;
                 self.out.skip(piece.text);
                 self.out.skip(space);
-                self.out.add_in(article_before(answer), manner.article_case(piece.text));
+                let case = manner.article_case(self, piece.text);
+                self.out.add_in(article_before(answer), case);
                 self.out.add(space);
                 start += piece.text.len() + space.len();
             }
@@ -329,6 +379,18 @@ impl Speech<'_> {
     pub fn behind_space(&self, at: usize) -> Option<Kind> {
         let space = self.pieces.get(at)?;
         (space.kind == Kind::Space).then(|| self.pieces.get(at + 1)).flatten().map(|piece| piece.kind)
+    }
+
+    /// Whether what stands behind the space at `at` can be the object of a verb: no stop, and no word that only leads
+    /// on, such as `again`, `to` or `because`.
+    #[must_use]
+    pub fn takes_object(&self, at: usize) -> bool {
+        let leads_on = |word: &str| LEADING_ON.iter().any(|known| known.eq_ignore_ascii_case(word));
+        self.behind_space(at).is_some_and(|kind| match kind {
+            Kind::Word => !leads_on(self.pieces[at + 1].text),
+            Kind::Punctuation | Kind::Emote | Kind::Symbol => false,
+            _ => true,
+        })
     }
 
     /// Whether the line asks and nobody typed a question mark.

@@ -34,10 +34,13 @@ impl Manner for Polite {
     }
 
     fn trim<'t>(&self, speech: &Speech<'_>, answer: &'t str, end: usize) -> &'t str {
+        if !speech.takes_object(end) {
+            return answer.strip_suffix(" by").unwrap_or(answer).trim_end_matches(',');
+        }
         if speech.behind_space(end).is_some() { answer } else { answer.trim_end_matches(',') }
     }
 
-    fn article_case(&mut self, _typed: &str) -> Case {
+    fn article_case(&mut self, _speech: &Speech<'_>, _typed: &str) -> Case {
         Case::Lower
     }
 
@@ -73,6 +76,8 @@ fn words_stand_alone_or_in_a_sentence() {
     always("gg", "a fine match.");
     always("gg GG, gg", "a fine match A FINE MATCH, a fine match.");
     always("gg them", "well fought by them.");
+    always("gg again to them", "well fought again to them.");
+    always("and gg @them", "and well fought by @them.");
 }
 
 #[test]
@@ -94,8 +99,8 @@ fn a_question_is_asked_once_and_near_its_head() {
 
 #[test]
 fn what_was_said_is_not_said_again_while_there_is_another() {
-    for said in bodies("bad or bad") {
-        assert!(said == "awful, or odd." || said == "odd, or awful.", "{said}");
+    for said in bodies("bad day or bad") {
+        assert!(said == "awful, day or odd." || said == "odd, day or awful.", "{said}");
     }
 }
 
