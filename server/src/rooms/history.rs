@@ -116,11 +116,11 @@ impl History {
 
     /// One message, if the room has it.
     pub async fn message(&self, room: &Room, id: MessageId) -> Result<Option<Logged>, HistoryError> {
+        // The mark first: what the persister writes while the store is read is then still looked for in the log.
+        let stored = Seq(self.marks.stored(room.partition).0);
         if let Some(found) = self.store.message(room.id(), id).await? {
             return Ok(Some(found));
         }
-        // Just accepted, not yet stored.
-        let stored = Seq(self.marks.stored(room.partition).0);
         let newer = self.in_log(room, stored, None, ALL).await?;
         Ok(newer.into_iter().find(|m| m.message.id == id))
     }

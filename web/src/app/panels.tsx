@@ -10,7 +10,7 @@ import { SettingsSheet } from "./settings-sheet";
 
 /** What lies over the page; one at a time. */
 export type Panel =
-  | { kind: "account"; intent: AccountIntent; keptText?: string; then?: () => void }
+  | { kind: "account"; intent: AccountIntent; keptText?: string; onMember?: () => void }
   | { kind: "profile" }
   | { kind: "settings" }
   | { kind: "rooms"; current: string };
@@ -33,7 +33,7 @@ export function Panels({ services, panel, close }: Props): ReactNode {
           onClose={close}
           onDone={() => {
             close();
-            panel.then?.();
+            panel.onMember?.();
           }}
         />
       );

@@ -1,4 +1,5 @@
-import { type MouseEvent, useEffect, useMemo, useRef, useState } from "react";
+import { type ComponentProps, type MouseEvent, useEffect, useMemo, useRef, useState } from "react";
+import type { RoomSession } from "../client/room-session";
 import type { MessageRow } from "../client/rows";
 import { Composer, type ComposerHandle } from "../features/composer/composer";
 import { Draft } from "../features/composer/draft";
@@ -19,6 +20,11 @@ import type { Panel } from "./panels";
 import styles from "./room-screen.module.css";
 import { landingPath, roomPath } from "./routes";
 import type { Services } from "./services";
+
+/** Watches the room's numbers by itself, so that they do not render the whole screen. */
+function LiveRail({ room, ...rest }: Omit<ComponentProps<typeof RoomsRail>, "currentViewers"> & { room: RoomSession }) {
+  return <RoomsRail {...rest} currentViewers={useSignal(room.vitals).viewers} />;
+}
 
 interface Props {
   services: Services;
@@ -66,7 +72,7 @@ export function RoomScreen({ services, slug, open }: Props) {
       kind: "account",
       intent: "register",
       keptText: text,
-      then: () => {
+      onMember: () => {
         if (!send(text)) return;
         draft.remember(text);
         composer.current?.clear();
@@ -89,15 +95,7 @@ export function RoomScreen({ services, slug, open }: Props) {
     <div className={styles.screen} {...roomAccent(slug)} data-timestamps={look.timestamps ? "on" : "off"}>
       <nav className="skip-links" aria-label="Skip to">
         <a href="#messages">Messages</a>
-        <a
-          href="#composer"
-          onClick={(event) => {
-            event.preventDefault();
-            composer.current?.focus();
-          }}
-        >
-          Message box
-        </a>
+        <a href="#composer">Message box</a>
       </nav>
       <nav className={styles.rail} aria-label="Rooms">
         <a className={styles.home} href={landingPath} onClick={home}>
@@ -108,7 +106,8 @@ export function RoomScreen({ services, slug, open }: Props) {
             <Logo compact />
           </span>
         </a>
-        <RoomsRail
+        <LiveRail
+          room={room}
           directory={directory}
           current={slug}
           roomHref={roomPath}

@@ -38,7 +38,7 @@ export class Api {
     this.base = base;
   }
 
-  useTokens(tokens: TokenSource): void {
+  tokensFrom(tokens: TokenSource): void {
     this.tokens = tokens;
   }
 

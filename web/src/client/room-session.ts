@@ -125,7 +125,10 @@ export class RoomSession implements RoomReader {
     try {
       const page = await this.api.messages(this.slug, { before, limit: OLDER_PAGE });
       // Cleared or trimmed meanwhile: this page no longer joins up with what is shown.
-      if (this.window.oldestSeq !== before) return this.setOlder("idle");
+      if (this.window.oldestSeq !== before) {
+        this.setOlder("idle");
+        return;
+      }
       this.window.prepend(page.messages);
       if (page.next_before === null) this.startSeq = this.window.oldestSeq;
       this.setOlder(page.next_before === null ? "start" : "idle");
@@ -227,27 +230,35 @@ export class RoomSession implements RoomReader {
   receive(frame: RoomFrame): void {
     switch (frame.type) {
       case "joined":
-        return this.joined(frame);
+        this.joined(frame);
+        return;
       case "messages":
-        return this.arrived(frame.messages);
+        this.arrived(frame.messages);
+        return;
       case "gap":
         this.window.takeGap(frame.from, frame.to);
-        return this.clock.request();
+        this.clock.request();
+        return;
       case "deleted": {
         const ids = new Set(frame.ids);
-        return this.remove((message) => ids.has(message.id));
+        this.remove((message) => ids.has(message.id));
+        return;
       }
       case "cleared": {
         const name = frame.username;
-        if (name !== undefined) return this.remove((message) => message.user.username === name);
-        return this.cleared();
+        if (name === undefined) this.cleared();
+        else this.remove((message) => message.user.username === name);
+        return;
       }
       case "room":
-        return this.tellVitals(frame);
+        this.tellVitals(frame);
+        return;
       case "ack":
-        return this.accepted(frame);
+        this.accepted(frame);
+        return;
       case "error":
-        return this.refused(frame);
+        this.refused(frame);
+        return;
       case "banned":
         this.ban.set({ until: frame.until, reason: frame.reason });
         return;

@@ -53,7 +53,7 @@ export class Session {
     this.state = new Signal<SessionState>(
       known ? { kind: "member", user: known.user } : { kind: "anonymous", ended: false },
     );
-    deps.api.useTokens((force) => this.accessToken(force));
+    deps.api.tokensFrom((force) => this.accessToken(force));
   }
 
   get user(): User | null {

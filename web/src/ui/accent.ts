@@ -1,7 +1,7 @@
 import type { CSSProperties } from "react";
 
-/** Hues chosen by hand for the styles that ship; any other room gets one by its name. Amber belongs to mentions. */
-const CHOSEN: Record<string, number> = { bestie: 350, skibidi: 128, corporate: 255 };
+/** Hues chosen by hand for the rooms that ship; any other room gets one by its name. Amber belongs to mentions. */
+const CHOSEN: Record<string, number> = { bestie: 350, ohio: 128, synergy: 255 };
 const AMBER = 80;
 const AMBER_WIDTH = 25;
 

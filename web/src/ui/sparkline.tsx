@@ -8,7 +8,7 @@ interface Props {
   height: number;
 }
 
-const MAX_BAR = 5;
+const MAX_BAR = 3;
 
 /** Bars for a rate over time, newest at the right. For the eye only: the number stands beside it in words. */
 export function Sparkline({ samples, capacity, width, height }: Props) {
@@ -21,9 +21,9 @@ export function Sparkline({ samples, capacity, width, height }: Props) {
       {samples.map((sample, at) => {
         const bar = (sample / top) * (height - 1);
         const x = (first + at) * step;
-        // biome-ignore lint/suspicious/noArrayIndexKey: a bar is its place.
         return (
           <rect
+            // biome-ignore lint/suspicious/noArrayIndexKey: a bar is its place.
             key={at}
             x={x}
             y={height - bar}

@@ -73,7 +73,6 @@ export function AccountSheet({ session, intent, keptText, onDone, onClose }: Pro
           autoComplete="username"
           autoCapitalize="none"
           spellCheck={false}
-          // biome-ignore lint/a11y/noAutofocus: the sheet was opened in order to type here.
           autoFocus
           value={username}
           invalid={nameFault !== null}

@@ -160,12 +160,12 @@ export function Composer(props: Props) {
         </div>
       )}
       <div className={styles.box} data-over={left < 0 || undefined}>
-        <label className="visually-hidden" htmlFor={id}>
+        <label className="visually-hidden" htmlFor="composer">
           Message in {props.roomTitle}
         </label>
         <textarea
           ref={box}
-          id={id}
+          id="composer"
           rows={1}
           value={text}
           placeholder="Say something normal"

@@ -18,6 +18,8 @@ interface Props {
 }
 
 const SAMPLES = 13;
+/** Fewer bars look like a blot, not like a rate. */
+const SAMPLES_MIN = 3;
 
 /** One room, and what it would make of a sentence. All of it is the way in. */
 export function StyleCard({ room, said, styled, pulse, href, onEnter }: Props) {
@@ -51,12 +53,13 @@ export function StyleCard({ room, said, styled, pulse, href, onEnter }: Props) {
       </div>
       <div className={styles.foot}>
         <span className={styles.numbers}>
-          {plural(room.viewers, "person here", "people here")} · {rate(room.messages_per_second)}/s
+          {room.viewers === 0 ? "Nobody here right now" : plural(room.viewers, "person here", "people here")}
+          {room.messages_per_second > 0 && ` · ${rate(room.messages_per_second)}/s`}
         </span>
         <WeatherBadge weather={weatherOf(room.messages_per_second)} />
       </div>
       <div className={styles.pulse}>
-        <Sparkline samples={pulse} capacity={SAMPLES} width={130} height={24} />
+        <Sparkline samples={pulse.length < SAMPLES_MIN ? [] : pulse} capacity={SAMPLES} width={130} height={24} />
       </div>
       <span aria-hidden="true" className={styles.enter}>
         Go in <Icon name="arrow" size={16} />

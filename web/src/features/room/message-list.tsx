@@ -186,7 +186,6 @@ export function MessageList({ room, title, user, onReply, onEdit, onCompose }: P
 
   return (
     <div className={styles.frame}>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard. */}
       <div
         ref={list}
         id="messages"
@@ -194,6 +193,7 @@ export function MessageList({ room, title, user, onReply, onEdit, onCompose }: P
         role="log"
         aria-live="off"
         aria-label={`Messages in ${title}`}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard.
         tabIndex={0}
         onScroll={onScroll}
         onKeyDown={onKeyDown}

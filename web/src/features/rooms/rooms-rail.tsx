@@ -9,13 +9,15 @@ import styles from "./rooms-rail.module.css";
 interface Props {
   directory: RoomDirectory;
   current: string;
+  /** What the room one is in says of itself is newer than the list. */
+  currentViewers?: number;
   roomHref: (slug: string) => string;
   onEnter: (slug: string) => void;
   /** `rail` folds to the marks alone where there is little room; `list` never does. */
   form: "rail" | "list";
 }
 
-export function RoomsRail({ directory, current, roomHref, onEnter, form }: Props) {
+export function RoomsRail({ directory, current, currentViewers, roomHref, onEnter, form }: Props) {
   const state = useSignal(directory.state);
   useEffect(() => directory.watch(), [directory]);
   if (state.kind !== "ready") {
@@ -39,8 +41,8 @@ export function RoomsRail({ directory, current, roomHref, onEnter, form }: Props
             <RoomMark title={room.title} />
             <span className={styles.name}>{room.title}</span>
             <span className={styles.viewers}>
-              {count(room.viewers)}
-              <span className="visually-hidden"> here</span>
+              {count(room.slug === current ? (currentViewers ?? room.viewers) : room.viewers)}
+              <span className="visually-hidden"> people</span>
             </span>
           </a>
         </li>
