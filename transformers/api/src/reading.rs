@@ -37,7 +37,7 @@ impl Reading {
         for piece in pieces {
             match piece.kind {
                 Kind::Word => {
-                    bare = bare && (is_greeting(piece.text) || is_greeted(piece.text));
+                    bare = bare && (is_greeting(piece.text) || greeted(piece.text).is_some());
                     match reading.words {
                         0 => {
                             first = piece.text;
@@ -140,10 +140,26 @@ pub fn is_greeting(word: &str) -> bool {
     word.len() <= 9 && is(word, WORDS)
 }
 
-/// Who or what may stand beside a greeting without making it a statement.
-fn is_greeted(word: &str) -> bool {
-    const WORDS: &[&str] = &[
-        "there",
+/// What a word beside a greeting does there; it does not make a statement of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Greeted {
+    /// Somebody without a name: `there`, `dude`.
+    One,
+    /// Several: `everyone`, `chat`.
+    Many,
+    /// Somebody who is called as every style calls them: `you`, `mods`.
+    Called,
+    /// Nobody: the `to` and `the` of `hi to the chat`, the `morning` of `good morning`.
+    Nobody,
+}
+
+/// What `word` does beside a greeting; none if it says something of its own.
+#[must_use]
+pub fn greeted(word: &str) -> Option<Greeted> {
+    const ONE: &[&str] = &[
+        "there", "friend", "bro", "dude", "man", "mate", "buddy", "pal", "girl", "sir", "again", "streamer",
+    ];
+    const MANY: &[&str] = &[
         "everyone",
         "everybody",
         "all",
@@ -151,47 +167,30 @@ fn is_greeted(word: &str) -> bool {
         "guys",
         "folks",
         "people",
-        "friend",
         "friends",
-        "again",
         "peeps",
-        "mods",
-        "bestie",
-        "besties",
-        "bro",
         "bros",
-        "dude",
-        "man",
-        "girl",
-        "girls",
         "gang",
         "team",
-        "world",
-        "to",
-        "you",
-        "and",
         "y'all",
         "yall",
-        "streamer",
         "fam",
-        "mate",
         "mates",
         "boys",
         "ladies",
+        "girls",
+        "world",
         "gentlemen",
-        "good",
-        "morning",
-        "evening",
-        "afternoon",
-        "day",
-        "my",
-        "the",
-        "from",
-        "buddy",
-        "pal",
-        "sir",
     ];
-    word.len() <= 9 && is(word, WORDS)
+    const CALLED: &[&str] = &["bestie", "besties", "mods", "you"];
+    const NOBODY: &[&str] =
+        &["to", "and", "good", "morning", "evening", "afternoon", "day", "my", "the", "from"];
+    if word.len() > 9 {
+        return None;
+    }
+    [(ONE, Greeted::One), (MANY, Greeted::Many), (CALLED, Greeted::Called), (NOBODY, Greeted::Nobody)]
+        .into_iter()
+        .find_map(|(words, greeted)| is(word, words).then_some(greeted))
 }
 
 /// Whether `word` only leads up to what a clause says: `mods can you …`, `but is it …`.
@@ -318,6 +317,16 @@ mod tests {
         }
         for text in ["hi what game is this", "hello?", "hey 5", "there", "good game", "hi see https://a.b"] {
             assert!(!read(text).bare_greeting, "{text}");
+        }
+        for (word, who) in [
+            ("There", Some(Greeted::One)),
+            ("GENTLEMEN", Some(Greeted::Many)),
+            ("mods", Some(Greeted::Called)),
+            ("my", Some(Greeted::Nobody)),
+            ("game", None),
+            ("everybodyy", None),
+        ] {
+            assert_eq!(greeted(word), who, "{word}");
         }
         assert!(read("hi what game is this").greeting);
         assert!(!read("morale").greeting);

@@ -506,17 +506,17 @@ pub(crate) const MOODS: &[(&str, &[&str])] = &[
     (
         "bad|trash|garbage|suck|sucks|idiot|stupid|dumb|noob|loser|clown|terrible|worst|awful|ugly|boring|\
          cringe|horrible|hate|throwing|dogwater|washed|moron|shut up|fool|ratio|skill issue|lying|liar|stole",
-        &["feedback"],
+        &["blame"],
     ),
     (
         "good|great|amazing|awesome|love|best|beautiful|perfect|goat|legend|king|queen|nice|clutch|incredible|\
          cute|handsome|genius|insane|well played|clean|cracked|goated|based|what a play",
-        &["kudos"],
+        &["praise"],
     ),
     ("gg|ggs|ggwp|won|win|victory|clutched|ez|w|winner|winning|lets go|let's go|first", &["win"]),
-    ("lost|died|dead|lose|fail|l|f|losing|death|dying|choked|failed|again|no money", &["setback"]),
+    ("lost|died|dead|lose|fail|l|f|losing|death|dying|choked|failed|again|no money", &["loss"]),
     ("food|pizza|burger|eat|eating|hungry|lunch|dinner|snack|cookies|cake|ate|coffee|beer|party", &["food"]),
-    ("lag|laggy|lagging|buffering|fps|crash|crashed|frozen|ping|bug|wifi|broken|server", &["outage"]),
+    ("lag|laggy|lagging|buffering|fps|crash|crashed|frozen|ping|bug|wifi|broken|server", &["lag"]),
     ("bye|goodbye|cya|gn|goodnight|good night|gtg|gotta go|see ya|going to bed", &["bye"]),
     ("thanks|thank|thx|ty|tysm|welcome|congrats|sorry", &["thanks"]),
 ];

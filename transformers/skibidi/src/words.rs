@@ -441,7 +441,7 @@ pub(crate) const MOODS: &[(&str, &[&str])] = &[
     (
         "bad|trash|garbage|suck|sucks|idiot|stupid|dumb|noob|loser|clown|terrible|worst|awful|ugly|boring|\
          cringe|horrible|hate|throwing|dogwater|washed|moron|shut up|fool|ratio",
-        &["roast"],
+        &["blame"],
     ),
     (
         "good|great|amazing|awesome|love|best|beautiful|perfect|goat|legend|king|queen|nice|clutch|incredible|\
@@ -449,12 +449,12 @@ pub(crate) const MOODS: &[(&str, &[&str])] = &[
         &["praise"],
     ),
     ("gg|ggs|ggwp|won|win|victory|clutched|ez|w|winner|winning|lets go|let's go", &["win"]),
-    ("lost|died|dead|lose|fail|l|f|losing|death|dying|choked", &["fumble"]),
+    ("lost|died|dead|lose|fail|l|f|losing|death|dying|choked", &["loss"]),
     (
         "food|pizza|burger|eat|eating|hungry|lunch|dinner|snack|fries|cookies|cake|ate|taco|sandwich",
         &["food"],
     ),
     ("lag|laggy|lagging|buffering|fps|crash|crashed|frozen|ping|bug|wifi", &["lag"]),
     ("bye|goodbye|cya|gn|goodnight|good night|gtg|gotta go|see ya", &["bye"]),
-    ("thanks|thank|thx|ty|tysm|welcome|congrats|please|pls|sorry", &["polite"]),
+    ("thanks|thank|thx|ty|tysm|welcome|congrats|please|pls|sorry", &["thanks"]),
 ];
