@@ -16,6 +16,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 use tokio::sync::Notify;
 
@@ -25,6 +26,8 @@ const WRITERS: usize = 8;
 const WINDOW: usize = 32;
 /// A life ends after at most so many sends.
 const SENDS_PER_LIFE_MAX: usize = 1_500;
+/// Far above what a life takes; without it a server that refuses its writers would be waited for.
+const LIFE_MAX: Duration = Duration::from_secs(120);
 /// A start takes about so many turns of the scheduler on a quiet machine.
 const START_TURNS_MAX: u32 = 200_000;
 const ROOM: &str = "alone";
@@ -112,7 +115,8 @@ async fn life(folder: &Folder, writers: Vec<Writer>, sends: usize) -> Vec<Writer
     let writing: Vec<_> =
         writers.into_iter().map(|writer| tokio::spawn(writer.write(address, fuse.clone()))).collect();
     if sends > 0 {
-        fuse.burnt.notified().await;
+        let burnt = tokio::time::timeout(LIFE_MAX, fuse.burnt.notified()).await;
+        burnt.expect("the writers write until the process is killed");
     }
     process.kill();
     let mut back = Vec::new();

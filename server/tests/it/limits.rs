@@ -248,23 +248,15 @@ async fn a_flood_of_sends_without_an_account_ends_as_abuse() {
 async fn the_end_of_an_abuse_has_its_close_code() {
     let server = Server::start().await;
     let mut socket = server.socket().await;
-    // One at a time, so that nothing of ours is under way when the close frame comes.
-    for i in 0..1_000 {
-        match socket.send_raw("{").await {
-            Ok(()) => {}
-            Err(error) => panic!("after {i}: {error}"),
-        }
-        match socket.refused().await {
-            Ok(_) => {}
-            Err(Error::Closed { closed, .. }) => {
-                assert_eq!(closed.code, Some(CloseReason::Policy.code()), "after {i}: {closed}");
-                assert!(i >= 100, "one mistake, or {i}, is no abuse");
-                return;
-            }
-            Err(other) => panic!("after {i}: {other}"),
-        }
+    // 100 are allowed at once and 100 above them are answered; the rest is for a machine so slow that some come back.
+    for _ in 0..400 {
+        socket.send_raw("{").await.unwrap();
     }
-    panic!("a thousand refused frames are taken for nothing");
+    let closed = socket.closed().await.unwrap();
+    let reason = CloseReason::Policy;
+    assert_eq!((closed.code, closed.reason.as_str()), (Some(reason.code()), reason.text()));
+    let answers = socket.take_kept().len();
+    assert!((200..400).contains(&answers), "{answers} answers: one mistake, or a hundred, is no abuse");
 }
 
 #[tokio::test]

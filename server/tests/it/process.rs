@@ -51,6 +51,18 @@ async fn without_any_configuration_it_serves_the_three_rooms() {
     assert!(data.join("log").exists() && data.join("store").exists(), "its data are where it was told");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ctrl_c_is_a_stop_like_any_other() {
+    let folder = Folder::new();
+    let process = folder.serve();
+    let mut idle = socket(process.address).await;
+    process.interrupt();
+    let told = |frame: &ServerFrame| matches!(frame, ServerFrame::Reconnect { .. }).then_some(());
+    idle.wait_for("reconnect", told).await.unwrap();
+    assert_eq!(idle.closed().await.unwrap().code, Some(1012), "also for those who only read");
+    well(&process.ended_meanwhile().await);
+}
+
 /// Writes until it is told to come back, then waits for what is still unanswered.
 async fn write_until_told(mut socket: Socket, name: &str) -> (usize, Vec<client::Ack>, client::Closed) {
     let (mut sent, mut acks, mut told) = (0, Vec::new(), None);

@@ -163,9 +163,18 @@ fn rest_of(child: &mut Child, lines: &Receiver<String>, command: &str) -> String
 impl Process {
     /// SIGTERM, as service managers send it.
     pub(crate) fn terminate(&self) {
+        self.signal(rustix::process::Signal::TERM);
+    }
+
+    /// SIGINT, as Ctrl-C sends it.
+    pub(crate) fn interrupt(&self) {
+        self.signal(rustix::process::Signal::INT);
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
         let id = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
         let id = id.expect("a child has an id above 0");
-        rustix::process::kill_process(id, rustix::process::Signal::TERM).expect("it is our child");
+        rustix::process::kill_process(id, signal).expect("it is our child");
     }
 
     /// SIGKILL: not one more instruction.
