@@ -281,6 +281,15 @@ async fn pages_of_other_origins_are_kept_out_unless_the_settings_name_them() {
             .header("access-control-request-headers", "authorization,content-type");
         let preflight = server.rest().call(preflight).await.unwrap();
         assert_eq!(preflight.header("access-control-allow-origin"), None, "{stranger:?}");
+        // A page can send this without asking first; it must have no effect.
+        let sent = Call::post("/api/v1/preview", r#"{"text":"hi"}"#)
+            .header("origin", stranger)
+            .header("content-type", "text/plain");
+        assert_eq!(server.rest().call(sent).await.unwrap().status, 403, "{stranger:?}");
+    }
+    for welcome in [friend, &own] {
+        let sent = Call::post("/api/v1/preview", r#"{"text":"hi"}"#).header("origin", welcome);
+        assert_eq!(server.rest().call(sent).await.unwrap().status, 200, "{welcome}");
     }
     let preflight = Call::new("OPTIONS".parse().unwrap(), "/api/v1/rooms/quiet/messages")
         .header("origin", friend)
