@@ -227,6 +227,8 @@ impl Connection {
                 Err(refusal) => return self.refuse(refusal, None, Some(join.room)).await,
             },
         };
+        #[cfg(feature = "broken")]
+        let snapshot = subscribe_late(&room, snapshot).await;
         let mut past: Vec<String> = older
             .iter()
             .map(|m| serde_json::to_string(&m.to_frame_message()).expect("a message has only string keys"))
@@ -384,6 +386,16 @@ fn end_of(error: axum::Error) -> End {
         Ok(WsError::Protocol(_) | WsError::Capacity(_)) => End::Close(CloseReason::ProtocolError),
         _ => End::Gone,
     }
+}
+
+/// What came meanwhile is gone, as where a channel is subscribed to only now.
+#[cfg(feature = "broken")]
+async fn subscribe_late(room: &Room, snapshot: Snapshot) -> Snapshot {
+    if !event_log::broken::Fault::ReadBeforeSubscribe.is_on() {
+        return snapshot;
+    }
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    Snapshot { cursor: room.feed.latest(0).cursor, ..snapshot }
 }
 
 /// Everything since then; the inner error is what the client is told in `joined`.
