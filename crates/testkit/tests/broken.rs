@@ -11,6 +11,7 @@ use std::{
 use tempfile::TempDir;
 use testkit::{
     checker::{self, Report, Rule},
+    history::{self, Event},
     process::{self, Server},
     workload::{self, Run},
 };
@@ -19,7 +20,7 @@ use testkit::{
 const KILLS: u64 = 3;
 const ACCEPTED_BETWEEN: u64 = 250;
 /// After the last kill: 2,000 lines of 2 kB fill what the kernel takes for a slow reader.
-const ACCEPTED_AFTER: u64 = 3_000;
+const ACCEPTED_AFTER: u64 = 4_500;
 /// Ends a run that hangs; it takes some seconds.
 const RUN_TIME_MAX: Duration = Duration::from_secs(180);
 
@@ -101,10 +102,19 @@ async fn run(fault: &str) -> Report {
             server.start_again().unwrap_or_else(|error| panic!("after a kill: {error}"));
         }
         run.until_accepted(KILLS * ACCEPTED_BETWEEN + ACCEPTED_AFTER).await;
-        checker::check(&run.finish().await)
+        run.finish().await
     });
-    let report = report.await;
-    println!("fault {fault:?}\n{report}");
+    judge(fault, &report.await)
+}
+
+/// The history is kept, so that a surprise can be looked at: `twitchy-check --replay FILE`.
+fn judge(fault: &str, events: &[Event]) -> Report {
+    let report = checker::check(events);
+    let name = if fault.is_empty() { "no-fault" } else { fault };
+    let kept = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.jsonl"));
+    let file = fs::File::create(&kept).expect("cargo's folder for tests takes files");
+    history::write(events, file).expect("cargo's folder for tests takes files");
+    println!("{name}: the history is {}\n{report}", kept.display());
     report
 }
 
@@ -178,10 +188,9 @@ async fn commits_that_stay_in_memory_are_lost_writes() {
         fs::remove_dir_all(data.join("store")).expect("the store is there");
         server.start_again().expect("it starts with what is left");
         run.read_history().await;
-        checker::check(&run.into_events())
+        run.into_events()
     });
-    let report = report.await;
-    println!("{report}");
+    let report = judge("no-commit", &report.await);
     assert!(report.count(Rule::LostWrite) >= ACCEPTED_BETWEEN, "{report}");
     assert_caught(&report, Rule::LostWrite, &[]);
 }

@@ -44,7 +44,8 @@ impl Behaviour {
 }
 
 /// How long a slow reader does not read: until so many messages more are accepted, but no longer than this.
-const SLOW_MESSAGES: Range<u64> = 50..3_000;
+/// The last is more than what the kernel and a small ring keep of long lines.
+const SLOW_MESSAGES: [u64; 4] = [20, 200, 2_500, 2_500];
 const SLOW_MAX: Duration = Duration::from_secs(10);
 /// The receive buffer of a slow reader, in bytes; with a large one the machine would read for it.
 const SLOW_BUFFER_BYTES: u32 = 4 * 1024;
@@ -214,7 +215,8 @@ impl Reader {
             },
             Behaviour::Slow => {
                 let mut progress = self.shared.progress.subscribe();
-                let until = progress.borrow().accepted + self.choices.random_range(SLOW_MESSAGES);
+                let until = progress.borrow().accepted
+                    + SLOW_MESSAGES.choose(&mut self.choices).copied().unwrap_or(1);
                 let mut over = until_set.clone();
                 let waited = progress.wait_for(|progress| progress.accepted >= until);
                 // Either way it reads on.
