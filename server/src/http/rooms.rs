@@ -2,19 +2,14 @@
 
 use super::{
     App,
-    extract::{Address, Body, MaybeUser, User},
+    extract::{Address, Body, MaybeUser, Path, Query, User},
     problem::Refusal,
 };
 use crate::{
-    clock,
-    gateway::ws::{author_of, find_parent},
+    gateway::connection::{author_of, find_parent},
     rooms::Room,
 };
-use axum::{
-    Json,
-    extract::{Path, Query, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use chat::{admission, message::Draft};
 use protocol::{
     codes::ErrorCode,
@@ -138,7 +133,7 @@ pub async fn send(
         None => None,
     };
     let draft = Draft { room: room.id(), author: author_of(&user), text, reply_to, nonce };
-    let accepted = room.submit(draft, &app.gateway.limits.pace, clock::now())?.outcome().await?;
+    let accepted = room.submit(draft, &app.gateway.limits.pace, app.gateway.world.now())?.outcome().await?;
     let message = app.gateway.history.message(room, accepted.id).await?;
     let message =
         message.ok_or_else(|| Refusal::new(ErrorCode::Internal, "accepted, but it cannot be shown"))?;

@@ -14,7 +14,7 @@ use chat::{
 use event_log::{Append, AppendError};
 use protocol::ids::{MessageId, Seq, UserId};
 use std::{sync::Arc, time::Duration};
-use uuid::{NoContext, Timestamp, Uuid};
+use uuid::Builder;
 
 /// Why a message was not accepted. Nobody will ever see it, except after [`Rejected::Unknown`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -99,7 +99,7 @@ impl Room {
                 Known::Accepted(first) => return Ok(Submitted(State::Known(first))),
             }
         }
-        let id = new_id(now);
+        let id = new_id(now, self.world.random());
         let nonce = draft.nonce.clone().map(|nonce| (draft.author.id, nonce));
         if let Err(retry_after) = pace.check(draft.author.id) {
             self.release(nonce.as_ref());
@@ -153,7 +153,7 @@ impl Submitted {
                     tokio::pin!(settled);
                     // Listen first, then look again: otherwise the news could come in between.
                     settled.as_mut().enable();
-                    match room.submit(draft, &pace, crate::clock::now())?.0 {
+                    match room.submit(draft, &pace, room.world.now())?.0 {
                         waiting @ State::Waiting(..) => {
                             settled.await;
                             waiting
@@ -195,25 +195,26 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         let Some(append) = self.append.take() else { return };
-        let (Some(nonce), Ok(runtime)) = (self.nonce.take(), tokio::runtime::Handle::try_current()) else {
+        let (Some((user, nonce)), Ok(runtime)) = (self.nonce.take(), tokio::runtime::Handle::try_current())
+        else {
             return;
         };
-        let left = Self {
-            room: self.room.clone(),
-            append: Some(append),
-            id: self.id,
-            sent_at: self.sent_at,
-            nonce: Some(nonce),
-        };
-        // Rare: the sender's connection ended before the log answered. Bounded by the log's own queue.
+        let (room, id, sent_at) = (self.room.clone(), self.id, self.sent_at);
+        // Rare: the sender's connection ended before the log answered. Bounded by the log's own queue. The task holds
+        // no `InFlight`: a runtime that is shutting down drops it at once, and it must not ask for another one then.
         runtime.spawn(async move {
-            let _ = left.land().await;
+            match append.await {
+                Ok(offset) => {
+                    room.settle(user, &nonce, Accepted { id, seq: Seq(offset.0), sent_at });
+                }
+                Err(_) => room.release(Some(&(user, nonce))),
+            }
         });
     }
 }
 
 /// A UUIDv7 for a message that is accepted now.
-fn new_id(now: Millis) -> MessageId {
-    let nanos = u32::try_from(now.0 % 1_000 * 1_000_000).unwrap_or(0);
-    MessageId(Uuid::new_v7(Timestamp::from_unix(NoContext, now.0 / 1_000, nanos)))
+fn new_id(now: Millis, random: u128) -> MessageId {
+    let [.., a, b, c, d, e, f, g, h, i, j] = random.to_le_bytes();
+    MessageId(Builder::from_unix_timestamp_millis(now.0, &[a, b, c, d, e, f, g, h, i, j]).into_uuid())
 }

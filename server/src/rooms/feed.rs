@@ -79,6 +79,8 @@ pub struct Gap {
 pub struct Snapshot {
     /// Encoded messages, oldest first.
     pub messages: Vec<Encoded>,
+    /// Every message of the room after this one is in the ring.
+    pub complete_after: Seq,
     /// The newest message of the room.
     pub last: Seq,
     /// Everything after the snapshot.
@@ -121,6 +123,8 @@ pub struct Feed {
     wakers: Mutex<Wakers>,
     viewers: AtomicU64,
     published: AtomicU64,
+    /// Told whenever messages are published; for those who wait for one message, not for viewers.
+    progress: Notify,
 }
 
 #[derive(Default)]
@@ -152,6 +156,7 @@ impl Feed {
             wakers: Mutex::default(),
             viewers: AtomicU64::new(0),
             published: AtomicU64::new(0),
+            progress: Notify::new(),
         })
     }
 
@@ -175,6 +180,7 @@ impl Feed {
         }
         self.published.fetch_add((messages.len() - new) as u64, Ordering::Relaxed);
         self.wake();
+        self.progress.notify_waiters();
     }
 
     /// Adds a frame that is no message (`room`, `deleted`, …) and wakes the viewers.
@@ -223,7 +229,7 @@ impl Feed {
             }
         }
         messages.reverse();
-        Snapshot { messages, last: ring.last, cursor: ring.head() }
+        ring.snapshot(messages)
     }
 
     /// All messages after `after`, if the ring goes back that far.
@@ -238,7 +244,7 @@ impl Feed {
             .flat_map(|item| (0..item.messages.len()).map(move |index| Encoded { item: item.clone(), index }))
             .skip_while(|m| m.seq() <= after)
             .collect();
-        Resume::Complete(Snapshot { messages, last: ring.last, cursor: ring.head() })
+        Resume::Complete(ring.snapshot(messages))
     }
 
     /// A message that is still in the ring.
@@ -316,6 +322,20 @@ impl Feed {
         self.published.load(Ordering::Relaxed)
     }
 
+    /// Resolves once the feed has come to this message or beyond. Cancel-safe.
+    pub async fn reached(&self, seq: Seq) {
+        loop {
+            let progress = self.progress.notified();
+            tokio::pin!(progress);
+            // Listen first, then look: otherwise the news could come in between.
+            progress.as_mut().enable();
+            if self.last() >= seq {
+                return;
+            }
+            progress.await;
+        }
+    }
+
     /// Every message after this one is in the ring.
     pub fn complete_after(&self) -> Seq {
         self.ring.read().complete_after
@@ -328,6 +348,10 @@ impl Feed {
 }
 
 impl Ring {
+    fn snapshot(&self, messages: Vec<Encoded>) -> Snapshot {
+        Snapshot { messages, complete_after: self.complete_after, last: self.last, cursor: self.head() }
+    }
+
     fn head(&self) -> Cursor {
         Cursor { next: self.first + self.items.len() as u64, last: self.last }
     }

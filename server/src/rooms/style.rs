@@ -6,8 +6,9 @@ use protocol::{ids::MessageId, limits::STYLED_CODE_POINTS_MAX};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
+use tokio::time::Instant;
 use transformer_api::{EmoteNames, Line, Seed, Transformer};
 
 /// A style that takes longer for one line is passed over for that line. Styles need some microseconds; this is what a
