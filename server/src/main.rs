@@ -6,6 +6,7 @@ use server::{
 };
 use std::process::ExitCode;
 
+/// The program, also under another name: see `broken.rs`.
 pub fn main() -> ExitCode {
     let cli = match cli::parse(std::env::args_os()) {
         Ok(cli) => cli,

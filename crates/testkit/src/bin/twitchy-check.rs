@@ -14,7 +14,7 @@ use std::{
 use testkit::{
     checker::{self, Report},
     history::{self, Event},
-    workload::{Options, Run},
+    workload::{Behaviour, Options, Run},
 };
 
 /// Exit codes.
@@ -145,7 +145,7 @@ async fn drive(arguments: &Arguments, url: &str) -> Result<Vec<Event>, Failed> {
     let options = Options {
         rooms: arguments.rooms.clone(),
         writers: arguments.writers,
-        readers: arguments.readers,
+        readers: Behaviour::ALL.into_iter().cycle().take(arguments.readers).collect(),
         rate: arguments.rate,
         long: arguments.long,
         strangers: arguments.strangers,

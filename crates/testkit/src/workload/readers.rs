@@ -45,7 +45,7 @@ impl Behaviour {
 
 /// How long a slow reader does not read: until so many messages more are accepted, but no longer than this.
 /// The last is more than what the kernel and a small ring keep of long lines.
-const SLOW_MESSAGES: [u64; 4] = [20, 200, 2_500, 2_500];
+const SLOW_MESSAGES: [u64; 3] = [20, 2_500, 2_500];
 const SLOW_MAX: Duration = Duration::from_secs(10);
 /// The receive buffer of a slow reader, in bytes; with a large one the machine would read for it.
 const SLOW_BUFFER_BYTES: u32 = 4 * 1024;
