@@ -14,6 +14,8 @@
 //! is the identity of a partition's log: it changes if, and only if, the log was lost or made anew, so a position is
 //! an offset *and* its epoch.
 
+#[cfg(feature = "broken")]
+pub mod broken;
 pub mod embedded;
 pub mod memory;
 #[cfg(test)]

@@ -89,6 +89,9 @@ impl Room {
         pace: &UserPace,
         now: Millis,
     ) -> Result<Submitted, Rejected> {
+        #[cfg(feature = "broken")]
+        let draft =
+            if event_log::broken::Fault::NoNonces.is_on() { Draft { nonce: None, ..draft } } else { draft };
         if let Some(nonce) = &draft.nonce {
             match self.nonces.lock().reserve(draft.author.id, nonce, now) {
                 Known::New => {}
@@ -168,6 +171,11 @@ impl InFlight {
         let Some(append) = self.append.as_mut() else { return Err(Rejected::Unknown) };
         let answer = append.await;
         self.append = None;
+        #[cfg(feature = "broken")]
+        if event_log::broken::Fault::RefuseAccepted.is_on() && answer.as_ref().is_ok_and(|at| at.0 % 16 == 0)
+        {
+            return Err(Rejected::Overloaded { retry_after: Duration::from_millis(1) });
+        }
         match answer {
             Ok(offset) => {
                 let accepted = Accepted { id: self.id, seq: Seq(offset.0), sent_at: self.sent_at };

@@ -99,6 +99,10 @@ impl Tail {
                 let accepted = Accepted { id: m.message.id, seq: m.seq, sent_at: m.message.sent_at };
                 room.settle(m.message.author.id, nonce, accepted)
             });
+            #[cfg(feature = "broken")]
+            if event_log::broken::Fault::ClockOrder.is_on() {
+                messages.sort_by_key(|m| m.message.id);
+            }
             room.feed.publish(&messages);
         }
         self.at = last;

@@ -47,10 +47,13 @@ pub struct Options {
     pub rooms: Vec<String>,
     /// Users that write; each fourth of them over REST.
     pub writers: usize,
-    /// Readers of all rooms; they take the behaviours of [`Behaviour::ALL`] in turn.
-    pub readers: usize,
+    /// Readers of all rooms.
+    pub readers: Vec<Behaviour>,
     /// Messages a second of all writers together; 0 for as many as they can, one after the other.
     pub rate: f64,
+    /// The share of messages that are as long as may be, from 0 to 1. On the loopback the kernel takes about 2.6 MB for
+    /// a reader that does not read; it takes long lines to make one fall behind.
+    pub long: f64,
     /// Where all choices come from.
     pub seed: u64,
     /// Others write in these rooms too.
@@ -67,8 +70,9 @@ impl Options {
             address,
             rooms: Vec::new(),
             writers: 4,
-            readers: Behaviour::ALL.len(),
+            readers: Behaviour::ALL.to_vec(),
             rate: 0.0,
+            long: 0.05,
             seed,
             strangers: false,
             give_up: Duration::from_secs(60),
@@ -202,7 +206,7 @@ impl Run {
         }
         let (stop_writing, until) = (watch::Sender::new(false), watch::Sender::new(None));
         let mut readers = JoinSet::new();
-        for (number, behaviour) in (0..shared.options.readers).zip(Behaviour::ALL.into_iter().cycle()) {
+        for (number, behaviour) in shared.options.readers.iter().copied().enumerate() {
             let reader = readers::Reader::new(shared.clone(), number, behaviour, baselines.clone());
             readers.spawn(reader.run(until.subscribe()));
         }
