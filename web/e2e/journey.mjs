@@ -55,6 +55,8 @@ async function seesExactly(page, text) {
 }
 
 async function clean(page, where) {
+  // A sheet that is still fading in has other colours than the one people read.
+  await page.evaluate(() => Promise.allSettled(document.getAnimations().map((animation) => animation.finished)));
   const findings = await axeFindings(page);
   check(findings.length === 0, `axe on ${where}:\n${findings.join("\n")}`);
 }
@@ -225,7 +227,7 @@ process.exitCode = checks.finish();
 async function sayPatiently(page, text) {
   const before = await ownCount(page);
   await say(page, text);
-  await page.waitForFunction(
+  const arrived = page.waitForFunction(
     (count) => {
       const retry = [...document.querySelectorAll('[data-action="retry"]')].at(-1);
       const wait = /in \d+ s/.test(document.querySelector('form [role="alert"]')?.textContent ?? "");
@@ -235,6 +237,13 @@ async function sayPatiently(page, text) {
     before,
     { polling: 50, timeout: 30_000 },
   );
+  await arrived.catch(async (error) => {
+    const pending = await page.locator("[data-status]").allTextContents();
+    const alert = await page.locator('form [role="alert"]').allTextContents();
+    throw new Error(
+      `“${text}” did not reach the room (${error.name}); pending: ${pending.join(" | ")}; told: ${alert.join()}`,
+    );
+  });
 }
 
 /** Own lines that reached the room so far, counted by the page as they come, since the list forgets old ones. */

@@ -1,3 +1,5 @@
+//! The command line: what is understood, and what is said to a mistake.
+
 use super::*;
 
 const STYLES: &[&str] = &["bestie", "corporate", "plain", "skibidi"];

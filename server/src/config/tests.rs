@@ -1,3 +1,5 @@
+//! The layers of the settings, each finding, and the shipped file.
+
 use super::*;
 use chat::rooms::RoomDefinition;
 use protocol::ids::RoomId;

@@ -121,6 +121,8 @@ pub struct Feed {
     wakers: Mutex<Wakers>,
     viewers: AtomicU64,
     published: AtomicU64,
+    /// Told whenever messages are published; for those who wait for one message, not for viewers.
+    progress: Notify,
 }
 
 #[derive(Default)]
@@ -152,6 +154,7 @@ impl Feed {
             wakers: Mutex::default(),
             viewers: AtomicU64::new(0),
             published: AtomicU64::new(0),
+            progress: Notify::new(),
         })
     }
 
@@ -175,6 +178,7 @@ impl Feed {
         }
         self.published.fetch_add((messages.len() - new) as u64, Ordering::Relaxed);
         self.wake();
+        self.progress.notify_waiters();
     }
 
     /// Adds a frame that is no message (`room`, `deleted`, …) and wakes the viewers.
@@ -310,6 +314,20 @@ impl Feed {
     /// Messages published since the start of the process.
     pub fn published(&self) -> u64 {
         self.published.load(Ordering::Relaxed)
+    }
+
+    /// Resolves once the feed has come to this message or beyond. Cancel-safe.
+    pub async fn reached(&self, seq: Seq) {
+        loop {
+            let progress = self.progress.notified();
+            tokio::pin!(progress);
+            // Listen first, then look: otherwise the news could come in between.
+            progress.as_mut().enable();
+            if self.last() >= seq {
+                return;
+            }
+            progress.await;
+        }
     }
 
     /// Every message after this one is in the ring.

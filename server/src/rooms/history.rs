@@ -14,11 +14,14 @@ use chat::message::Logged;
 use chat_store::{MessageStore, Page, StoreError};
 use event_log::{EventLog, Offset, ReadError};
 use protocol::ids::{MessageId, Seq};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// Most log records looked through for the part that is not yet in the store. The persister lags by milliseconds;
 /// after a long outage of the store this bounds the work of one reader.
 const LAG_RECORDS_MAX: u64 = 100_000;
+/// How long a resume waits for the feed to come to the message it resumes after. The feed lags by well under a
+/// millisecond; a `seq` of another room in the same partition is never reached.
+const FEED_LAG_MAX: Duration = Duration::from_millis(250);
 /// Without a limit of the caller's.
 const ALL: usize = usize::MAX;
 
@@ -130,6 +133,8 @@ impl History {
         if after.0 > self.log.bounds(room.partition)?.last.0 {
             return Ok(Resumed::Ahead);
         }
+        // Whoever has the ack of a message can be a moment ahead of the feed; what it has must not come again.
+        let _ = tokio::time::timeout(FEED_LAG_MAX, room.feed.reached(after)).await;
         let mut older: Vec<Logged> = Vec::new();
         let mut from = after;
         // The ring may move on while the store is read; each round starts where the last one ended.

@@ -11,6 +11,8 @@ export interface PendingLine {
   /** `waiting` for a connection · `sent` and unanswered · `accepted` and about to appear · `failed`. */
   status: "waiting" | "sent" | "accepted" | "failed";
   code: ErrorCode | "unanswered" | null;
+  /** When it last went out, by this page's clock. */
+  sentAt: number | null;
   /** The id, once the server has told it. */
   id: string | null;
   seq: string | null;
@@ -37,6 +39,7 @@ export class Outbox {
       replyTo,
       status: "waiting",
       code: null,
+      sentAt: null,
       id: null,
       seq: null,
     };

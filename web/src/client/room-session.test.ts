@@ -273,6 +273,18 @@ describe("talking", () => {
     expect(log().pending).toMatchObject([{ status: "failed", code: "unanswered" }]);
   });
 
+  it("counts the time for an answer from the last try", () => {
+    room.send("again", null);
+    const first = nonce();
+    socket().say({ type: "error", code: "overloaded", detail: "", nonce: first, room: "bestie" });
+    timers.advance(9_000);
+    room.retry(first);
+    timers.advance(9_000);
+    expect(log().pending).toMatchObject([{ status: "sent" }]);
+    timers.advance(1_000);
+    expect(log().pending).toMatchObject([{ status: "failed", code: "unanswered" }]);
+  });
+
   it("fetches its own line when the feed left it out", async () => {
     pages["after=10"] = { messages: [own(11, "Styled", "m1")], next_before: null, next_after: null };
     room.send("hello", null);

@@ -362,9 +362,11 @@ export class RoomSession implements RoomReader {
     if (!line || !this.connection.authed) return;
     const reply = line.replyTo === null ? {} : { reply_to: line.replyTo };
     if (!this.connection.write({ type: "send", room: this.slug, text: line.text, nonce, ...reply })) return;
-    this.outbox.mark(nonce, { status: "sent", code: null });
+    const sentAt = this.timers.now();
+    this.outbox.mark(nonce, { status: "sent", code: null, sentAt });
     this.timers.after(ANSWER_WITHIN_MS, () => {
-      if (this.outbox.get(nonce)?.status !== "sent") return;
+      const now = this.outbox.get(nonce);
+      if (now?.status !== "sent" || now.sentAt !== sentAt) return;
       this.outbox.mark(nonce, { status: "failed", code: "unanswered" });
       this.publish();
     });

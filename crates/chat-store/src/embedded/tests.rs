@@ -1,3 +1,5 @@
+//! The embedded engine beyond the suite: reopening, damage, full and failing disks, foreign files.
+
 use super::*;
 use crate::suite;
 use std::sync::Arc;

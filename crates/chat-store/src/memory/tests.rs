@@ -1,3 +1,5 @@
+//! The memory engine against the suite, and its own bound.
+
 use super::*;
 use crate::suite;
 use std::sync::Arc;

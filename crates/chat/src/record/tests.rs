@@ -1,3 +1,5 @@
+//! The stored form: golden bytes, roundtrips, every cut and every kind of damage.
+
 use super::*;
 use crate::{
     message::{Author, EmoteRange, ReplyTo},

@@ -1,3 +1,5 @@
+//! The rules of accounts and sessions, each as a test over real stores in memory.
+
 use super::*;
 use crate::auth::{hasher::Cost, revocations::Revoked};
 use chat_store::{StoreError, memory::MemoryStore};

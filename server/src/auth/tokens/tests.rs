@@ -1,3 +1,5 @@
+//! Access tokens: what is good, and a table of what is not.
+
 use super::*;
 use serde_json::{Value, json};
 use std::collections::HashSet;

@@ -203,3 +203,17 @@ fn a_message_is_found_by_its_id_while_it_is_in_the_ring() {
     feed.publish(&messages([3, 4]));
     assert!(feed.find(id).is_none());
 }
+
+#[tokio::test]
+async fn who_waits_for_a_message_is_told_when_it_comes() {
+    let feed = feed(10);
+    feed.publish(&messages([1]));
+    feed.reached(Seq(1)).await;
+    let other = feed.clone();
+    let waits = tokio::spawn(async move { other.reached(Seq(3)).await });
+    feed.publish(&messages([2]));
+    tokio::task::yield_now().await;
+    assert!(!waits.is_finished());
+    feed.publish(&messages([4]));
+    waits.await.unwrap();
+}

@@ -9,8 +9,10 @@ export function useSecondsLeft(time: number | null): number {
     setNow(Date.now());
     if (time === null) return;
     const timer = setInterval(() => {
-      setNow(Date.now());
-      if (Date.now() >= time) clearInterval(timer);
+      // One reading for both: between two the time may come, and the last second would stand for ever.
+      const read = Date.now();
+      setNow(read);
+      if (read >= time) clearInterval(timer);
     }, 250);
     return () => clearInterval(timer);
   }, [time]);
