@@ -169,7 +169,12 @@ impl Connection {
             Some(Ok(WsMessage::Binary(_))) => ControlFlow::Break(End::Close(CloseReason::BinaryFrame)),
             // tungstenite answers pings by itself.
             Some(Ok(WsMessage::Ping(_) | WsMessage::Pong(_))) => ControlFlow::Continue(()),
-            Some(Ok(WsMessage::Close(_))) | None => ControlFlow::Break(End::Gone),
+            Some(Ok(WsMessage::Close(_))) => {
+                // The answer to it is only queued by the reading.
+                let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.socket.flush()).await;
+                ControlFlow::Break(End::Gone)
+            }
+            None => ControlFlow::Break(End::Gone),
             Some(Err(error)) => ControlFlow::Break(end_of(error)),
         }
     }

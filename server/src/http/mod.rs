@@ -19,7 +19,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{any, get, post},
 };
 use chat_store::Store;
 use event_log::EventLog;
@@ -108,11 +108,10 @@ pub fn router(app: Arc<App>) -> Router {
             "/docs/docs.css",
             get(|headers: HeaderMap| async move { assets::own("docs.css", &headers).await }),
         )
-        .route(
-            "/api/{*rest}",
-            get(not_found).post(not_found).put(not_found).patch(not_found).delete(not_found),
-        )
-        .fallback(get(assets::client))
+        .route("/api", any(not_found))
+        .route("/api/", any(not_found))
+        .route("/api/{*rest}", any(not_found))
+        .fallback(get(assets::client).fallback(method_not_allowed))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(CompressionLayer::new())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

@@ -2,7 +2,7 @@
 
 use super::{
     App,
-    extract::{Address, Body, MaybeUser, User},
+    extract::{Address, Body, MaybeUser, Path, Query, User},
     problem::Refusal,
 };
 use crate::{
@@ -10,11 +10,7 @@ use crate::{
     gateway::ws::{author_of, find_parent},
     rooms::Room,
 };
-use axum::{
-    Json,
-    extract::{Path, Query, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use chat::{admission, message::Draft};
 use protocol::{
     codes::ErrorCode,
