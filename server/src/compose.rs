@@ -15,7 +15,7 @@ use crate::{
     http,
     limits::{self, Limits},
     persist::{self, Marks, Persister},
-    rooms::{Directory, feed::RingLimits, history::History, tail, ticker},
+    rooms::{Directory, feed::RingLimits, history::History, style, tail, ticker},
 };
 use axum::serve::ListenerExt;
 use chat_store::Store;
@@ -168,6 +168,14 @@ pub struct Running {
 
 /// Starts everything and listens. When this returns, clients are served.
 pub async fn start(config: &Config) -> Result<Running, StartError> {
+    start_with(config, &transformer_styles::all()).await
+}
+
+/// The same, with other styles than those that come with the program.
+pub async fn start_with(
+    config: &Config,
+    styles: &transformer_styles::Registry,
+) -> Result<Running, StartError> {
     let unavailable = |error: &dyn std::error::Error| StartError::Unavailable(error.to_string());
     let listener = listen(config.server.listen).await?;
     let address = listener.local_addr().map_err(|source| listen_error(config.server.listen, source))?;
@@ -197,7 +205,7 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
         messages_max: config.feed.ring_messages as usize,
         bytes_max: config.feed.ring_bytes as usize,
     };
-    let rooms = Directory::new(config.rooms.clone(), &transformer_styles::all(), log, ring)
+    let rooms = Directory::new(config.rooms.clone(), styles, log, ring)
         .map_err(|error| StartError::Usage(error.to_string()))?;
 
     // The store catches up before the rings are filled, so that a join after the start needs neither log nor store.
@@ -233,6 +241,17 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
             }
         });
     };
+    {
+        let rooms = rooms.clone();
+        spawn(
+            "styles",
+            Box::pin(async move {
+                style::watch(rooms).await;
+                None
+            }),
+        );
+    }
+    rooms.say_samples().await;
     for persister in persisters {
         spawn("persister", Box::pin(async move { Some(persister.run().await.to_string()) }));
     }

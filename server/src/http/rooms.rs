@@ -185,7 +185,7 @@ pub async fn preview(
 ) -> Result<Json<TextAnswer>, Refusal> {
     let room = room(&app, &slug)?;
     let text = preview_of(&app, address, &body)?;
-    Ok(Json(TextAnswer { text: room.preview(&text) }))
+    Ok(Json(TextAnswer { text: room.preview(&text).await }))
 }
 
 /// What each room would make of a text.
@@ -199,10 +199,11 @@ pub async fn previews(
     Body(body): Body<PreviewBody>,
 ) -> Result<Json<PreviewsAnswer>, Refusal> {
     let text = preview_of(&app, address, &body)?;
-    let rooms = app.gateway.rooms.all();
-    Ok(Json(PreviewsAnswer {
-        rooms: rooms.iter().map(|r| (r.slug().to_owned(), r.preview(&text))).collect(),
-    }))
+    let mut rooms = std::collections::BTreeMap::new();
+    for room in app.gateway.rooms.all() {
+        rooms.insert(room.slug().to_owned(), room.preview(&text).await);
+    }
+    Ok(Json(PreviewsAnswer { rooms }))
 }
 
 /// The emotes that may be used. There are none yet.

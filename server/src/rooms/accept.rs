@@ -3,7 +3,7 @@
 //! Who speaks, and how often, is asked before; here a [`Draft`] is already admitted. [`Room::submit`] is quick and
 //! keeps the order of its calls; [`Submitted::outcome`] waits for the log. *Accepted* means that the log said durable.
 
-use super::{Room, style};
+use super::{Room, stage, style};
 use crate::limits::UserPace;
 use chat::{
     message::Draft,
@@ -11,10 +11,14 @@ use chat::{
     record::Record,
     time::Millis,
 };
-use event_log::{Append, AppendError};
+use event_log::{Append, AppendError, Offset};
 use protocol::ids::{MessageId, Seq, UserId};
 use std::{sync::Arc, time::Duration};
+use tokio::sync::oneshot;
 use uuid::{NoContext, Timestamp, Uuid};
+
+/// When to ask again while a room's style has too much to do: as for the log, about a group of the queue's work.
+const STYLE_RETRY_AFTER: Duration = Duration::from_millis(50);
 
 /// Why a message was not accepted. Nobody will ever see it, except after [`Rejected::Unknown`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,10 +73,32 @@ enum State {
     Appending(InFlight),
 }
 
+/// Where a message is on its way.
+enum Appending {
+    /// On its style's thread, which hands it to the log.
+    Style(oneshot::Receiver<Result<Append, AppendError>>),
+    Log(Append),
+}
+
+impl Appending {
+    /// Waits for the log's answer; may be dropped and called again.
+    async fn answer(&mut self) -> Result<Offset, AppendError> {
+        if let Self::Style(styled) = self {
+            let closed =
+                || AppendError::Unavailable("the room was closed before the log was asked".to_owned());
+            *self = Self::Log(styled.await.unwrap_or_else(|_| Err(closed()))?);
+        }
+        match self {
+            Self::Log(append) => append.await,
+            Self::Style(_) => Err(AppendError::Unknown("the style is still at work".to_owned())),
+        }
+    }
+}
+
 struct InFlight {
     room: Arc<Room>,
     /// Taken when it is done; if it is still here on drop, someone has to wait for it (the nonce hangs on it).
-    append: Option<Append>,
+    appending: Option<Appending>,
     id: MessageId,
     sent_at: Millis,
     nonce: Option<(UserId, String)>,
@@ -102,24 +128,44 @@ impl Room {
             self.release(nonce.as_ref());
             return Err(Rejected::RateLimited { retry_after });
         }
-        let styled = self.style.say(style::seed_of(id), draft.text.text());
-        let record = Record::Message(Box::new(draft.into_styled(id, now, styled))).encode();
-        match self.log.append(self.partition, record.into()) {
-            Ok(append) => {
-                let room = self.clone();
-                Ok(Submitted(State::Appending(InFlight {
-                    room,
-                    append: Some(append),
-                    id,
-                    sent_at: now,
-                    nonce,
-                })))
+        let seed = style::seed_of(id);
+        let appending = match self.style.apart() {
+            None => {
+                let styled = self.style.say(seed, draft.text.text());
+                self.append(draft, id, now, styled).map(Appending::Log).map_err(Rejected::from)
             }
-            Err(error) => {
+            Some(stage) => {
+                let (answer, answered) = oneshot::channel();
+                let (room, text) = (self.clone(), draft.text.text().to_owned());
+                // Nobody waits for the answer any more only while the process ends.
+                let then = move |styled| drop(answer.send(room.append(draft, id, now, styled)));
+                stage
+                    .put(seed, text, then)
+                    .map(|()| Appending::Style(answered))
+                    .map_err(|stage::Full| Rejected::Overloaded { retry_after: STYLE_RETRY_AFTER })
+            }
+        };
+        match appending {
+            Ok(appending) => {
+                let (room, appending) = (self.clone(), Some(appending));
+                Ok(Submitted(State::Appending(InFlight { room, appending, id, sent_at: now, nonce })))
+            }
+            Err(rejected) => {
                 self.release(nonce.as_ref());
-                Err(error.into())
+                Err(rejected)
             }
         }
+    }
+
+    fn append(
+        &self,
+        draft: Draft,
+        id: MessageId,
+        now: Millis,
+        styled: Option<String>,
+    ) -> Result<Append, AppendError> {
+        let record = Record::Message(Box::new(draft.into_styled(id, now, styled))).encode();
+        self.log.append(self.partition, record.into())
     }
 
     /// The log holds a message with this nonce: the answer to it, for whoever asks again.
@@ -165,9 +211,9 @@ impl Submitted {
 
 impl InFlight {
     async fn land(mut self) -> Result<Accepted, Rejected> {
-        let Some(append) = self.append.as_mut() else { return Err(Rejected::Unknown) };
-        let answer = append.await;
-        self.append = None;
+        let Some(appending) = self.appending.as_mut() else { return Err(Rejected::Unknown) };
+        let answer = appending.answer().await;
+        self.appending = None;
         match answer {
             Ok(offset) => {
                 let accepted = Accepted { id: self.id, seq: Seq(offset.0), sent_at: self.sent_at };
@@ -186,7 +232,7 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        let Some(append) = self.append.take() else { return };
+        let Some(mut appending) = self.appending.take() else { return };
         let (Some((user, nonce)), Ok(runtime)) = (self.nonce.take(), tokio::runtime::Handle::try_current())
         else {
             return;
@@ -195,7 +241,7 @@ impl Drop for InFlight {
         // Rare: the sender's connection ended before the log answered. Bounded by the log's own queue. The task holds
         // no `InFlight`: a runtime that is shutting down drops it at once, and it must not ask for another one then.
         runtime.spawn(async move {
-            match append.await {
+            match appending.answer().await {
                 Ok(offset) => {
                     room.settle(user, &nonce, Accepted { id, seq: Seq(offset.0), sent_at });
                 }
