@@ -11,15 +11,17 @@ use crate::{
     cli::Exit,
     clock,
     config::{Config, LogEngine, StoreEngine},
+    following::{Following, PrepareError, trim},
     gateway::{self, Gateway, registry::Registry},
     http,
     limits::{self, Limits},
-    persist::{self, Marks, Persister},
-    rooms::{Directory, feed::RingLimits, history::History, style, tail, ticker},
+    persist::{self, Marks},
+    rooms::{Directory, feed::RingLimits, style, ticker},
+    world::{Real, World},
 };
 use axum::serve::ListenerExt;
 use chat_store::Store;
-use event_log::{EventLog, Offset, Partition};
+use event_log::{EventLog, Partition};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::{
     io,
@@ -205,27 +207,15 @@ pub async fn start_with(
         messages_max: config.feed.ring_messages as usize,
         bytes_max: config.feed.ring_bytes as usize,
     };
-    let rooms = Directory::new(config.rooms.clone(), styles, log, ring)
+    let world: Arc<dyn World> = Arc::new(Real);
+    let rooms = Directory::new(config.rooms.clone(), styles, log, ring, &world)
         .map_err(|error| StartError::Usage(error.to_string()))?;
 
-    // The store catches up before the rings are filled, so that a join after the start needs neither log nor store.
-    let marks = Marks::new(log.partitions());
-    let mut persisters = Vec::new();
-    for partition in (0..log.partitions()).map(Partition) {
-        let persister = Persister::start(log.clone(), store.clone(), marks.clone(), partition).await;
-        let mut persister = persister.map_err(|e| match e {
-            persist::StartError::OtherLog { .. } => StartError::Disk(e.to_string()),
-            e => unavailable(&e),
-        })?;
-        persister.catch_up().await.map_err(|e| unavailable(&e))?;
-        persisters.push(persister);
-    }
-    let history = History::new(log.clone(), store.clone(), marks.clone());
-    let mut tails = Vec::new();
-    for partition in rooms.partitions() {
-        let tail = tail::Tail::prime(log.clone(), rooms.clone(), &history, partition, clock::now()).await;
-        tails.push(tail.map_err(|e| unavailable(&e))?);
-    }
+    let following = Following::prepare(log, store, &rooms, world.now()).await;
+    let Following { marks, history, persisters, tails } = following.map_err(|e| match e {
+        PrepareError::Persist(e @ persist::StartError::OtherLog { .. }) => StartError::Disk(e.to_string()),
+        e => unavailable(&e),
+    })?;
 
     let (broke, fatal) = mpsc::channel(1);
     let (workers, working) = (TaskTracker::new(), CancellationToken::new());
@@ -300,6 +290,7 @@ pub async fn start_with(
             user_messages_per_second: config.limits.user_messages_per_second.0,
             shutdown_grace: grace,
         },
+        world,
         stopping: CancellationToken::new(),
         tasks: TaskTracker::new(),
     });
@@ -439,17 +430,6 @@ fn housekeeping(
             }
         }
     }
-}
-
-/// Gives up records sent before a time, never one that is not in the store yet.
-async fn trim(
-    log: &dyn EventLog,
-    partition: Partition,
-    before: chat::time::Millis,
-    stored: Offset,
-) -> Result<(), event_log::ReadError> {
-    let old = tail::last_before(log, partition, before).await?;
-    log.trim(partition, old.min(stored)).await
 }
 
 /// The process's one recorder of metrics; asking again gives the same.

@@ -1,5 +1,5 @@
 //! The edges and the composition of Twitchy. Everything that a `twitchy` process does is put together in [`compose`];
-//! follow a message from [`gateway::ws`] over [`rooms`] back to it.
+//! follow a message from [`gateway::connection`] over [`rooms`] back to it.
 
 pub mod auth;
 pub mod cli;
@@ -7,9 +7,11 @@ pub mod clock;
 pub mod commands;
 pub mod compose;
 pub mod config;
+pub mod following;
 pub mod gateway;
 pub mod http;
 pub mod limits;
 pub mod logging;
 pub mod persist;
 pub mod rooms;
+pub mod world;

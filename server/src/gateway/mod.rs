@@ -1,8 +1,9 @@
 //! Gateway: connections that stay open.
 //!
-//! [`session`] is the state machine of one connection, without I/O: frames in, actions out. [`ws`] carries it over a
-//! WebSocket; another dialect would be another module beside it. [`registry`] finds connections whose log-in ended.
+//! [`session`] is the state machine of one connection, without I/O: frames in, actions out. [`connection`] drives it
+//! over any transport, and [`ws`] is the WebSocket among them. [`registry`] finds connections whose log-in ended.
 
+pub mod connection;
 pub mod echo;
 pub mod registry;
 pub mod session;
@@ -12,6 +13,7 @@ use crate::{
     auth::Accounts,
     limits::Limits,
     rooms::{Directory, history::History},
+    world::World,
 };
 use registry::Registry;
 use std::{sync::Arc, time::Duration};
@@ -44,6 +46,8 @@ pub struct Gateway {
     pub limits: Arc<Limits>,
     /// Connections by log-in.
     pub registry: Arc<Registry>,
+    /// Time and chance.
+    pub world: Arc<dyn World>,
     /// Settings.
     pub options: Options,
     /// Set when the process stops.

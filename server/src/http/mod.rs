@@ -85,6 +85,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/emotes", get(rooms::emotes))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(middleware::from_fn_with_state(app.clone(), refuse_foreign_pages))
         .layer(middleware::from_fn_with_state(app.clone(), limit_requests))
         .layer(middleware::from_fn(no_store));
     let cors = CorsLayer::new()
@@ -161,6 +162,19 @@ async fn limit_requests(
     next: Next,
 ) -> Result<Response, Refusal> {
     app.gateway.limits.request(address).map_err(Refusal::rate_limited)?;
+    Ok(next.run(request).await)
+}
+
+/// Withholding CORS headers keeps another site's page from reading an answer, not from sending a request.
+async fn refuse_foreign_pages(
+    State(app): State<Arc<App>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Refusal> {
+    let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if changes && !upgrade::origin_is_welcome(request.headers(), &app.options.allowed_origins) {
+        return Err(Refusal::new(ErrorCode::Forbidden, "pages of this origin may not call this server"));
+    }
     Ok(next.run(request).await)
 }
 

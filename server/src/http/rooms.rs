@@ -6,8 +6,7 @@ use super::{
     problem::Refusal,
 };
 use crate::{
-    clock,
-    gateway::ws::{author_of, find_parent},
+    gateway::connection::{author_of, find_parent},
     rooms::Room,
 };
 use axum::{Json, extract::State, http::StatusCode};
@@ -134,10 +133,12 @@ pub async fn send(
         None => None,
     };
     let draft = Draft { room: room.id(), author: author_of(&user), text, reply_to, nonce };
-    let accepted = room.submit(draft, &app.gateway.limits.pace, clock::now())?.outcome().await?;
-    let message = app.gateway.history.message(room, accepted.id).await?;
-    let message =
-        message.ok_or_else(|| Refusal::new(ErrorCode::Internal, "accepted, but it cannot be shown"))?;
+    let accepted = room.submit(draft, &app.gateway.limits.pace, app.gateway.world.now())?.outcome().await?;
+    // It is accepted: whatever breaks from here on must not be told as a refusal.
+    let shown = app.gateway.history.accepted(room, accepted.id, accepted.seq).await;
+    let message = shown.ok().flatten().ok_or_else(|| {
+        Refusal::new(ErrorCode::Internal, "accepted, but it cannot be shown; the same nonce gets the same message")
+    })?;
     Ok((StatusCode::CREATED, Json(message.to_message(room.slug()))))
 }
 

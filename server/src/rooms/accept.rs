@@ -15,7 +15,7 @@ use event_log::{Append, AppendError, Offset};
 use protocol::ids::{MessageId, Seq, UserId};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::oneshot;
-use uuid::{NoContext, Timestamp, Uuid};
+use uuid::Builder;
 
 /// When to ask again while a room's style has too much to do: as for the log, about a group of the queue's work.
 const STYLE_RETRY_AFTER: Duration = Duration::from_millis(50);
@@ -122,7 +122,7 @@ impl Room {
                 Known::Accepted(first) => return Ok(Submitted(State::Known(first))),
             }
         }
-        let id = new_id(now);
+        let id = new_id(now, self.world.random());
         let nonce = draft.nonce.clone().map(|nonce| (draft.author.id, nonce));
         if let Err(retry_after) = pace.check(draft.author.id) {
             self.release(nonce.as_ref());
@@ -196,7 +196,7 @@ impl Submitted {
                     tokio::pin!(settled);
                     // Listen first, then look again: otherwise the news could come in between.
                     settled.as_mut().enable();
-                    match room.submit(draft, &pace, crate::clock::now())?.0 {
+                    match room.submit(draft, &pace, room.world.now())?.0 {
                         waiting @ State::Waiting(..) => {
                             settled.await;
                             waiting
@@ -252,7 +252,7 @@ impl Drop for InFlight {
 }
 
 /// A UUIDv7 for a message that is accepted now.
-fn new_id(now: Millis) -> MessageId {
-    let nanos = u32::try_from(now.0 % 1_000 * 1_000_000).unwrap_or(0);
-    MessageId(Uuid::new_v7(Timestamp::from_unix(NoContext, now.0 / 1_000, nanos)))
+fn new_id(now: Millis, random: u128) -> MessageId {
+    let [.., a, b, c, d, e, f, g, h, i, j] = random.to_le_bytes();
+    MessageId(Builder::from_unix_timestamp_millis(now.0, &[a, b, c, d, e, f, g, h, i, j]).into_uuid())
 }

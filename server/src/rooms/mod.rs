@@ -11,6 +11,7 @@ pub mod style;
 pub mod tail;
 pub mod ticker;
 
+use crate::world::World;
 use chat::{nonces::Nonces, rooms::RoomDefinition};
 use event_log::{Epoch, EventLog, Partition};
 use feed::Feed;
@@ -43,6 +44,7 @@ pub struct Room {
     settings: RwLock<RoomSettings>,
     messages_per_second: RwLock<f64>,
     log: Arc<dyn EventLog>,
+    world: Arc<dyn World>,
     /// Never held over an await.
     nonces: Mutex<Nonces>,
     /// Somebody waits for a nonce that is on its way; told whenever one is settled or released.
@@ -129,6 +131,7 @@ impl Directory {
         styles: &transformer_styles::Registry,
         log: &Arc<dyn EventLog>,
         ring: feed::RingLimits,
+        world: &Arc<dyn World>,
     ) -> Result<Arc<Self>, SetUpError> {
         let mut rooms = Vec::with_capacity(definitions.len());
         for definition in definitions {
@@ -149,6 +152,7 @@ impl Directory {
                 settings: RwLock::default(),
                 messages_per_second: RwLock::new(0.0),
                 log: log.clone(),
+                world: world.clone(),
                 nonces: Mutex::default(),
                 nonce_settled: Notify::new(),
                 definition,

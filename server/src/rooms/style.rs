@@ -9,8 +9,9 @@ use protocol::{ids::MessageId, limits::STYLED_CODE_POINTS_MAX};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
+use tokio::time::Instant;
 use transformer_api::{EmoteNames, Line, Seed, Transformer};
 
 /// A style that takes longer for one line is passed over for that line. Styles need some microseconds; this is what a
@@ -155,7 +156,7 @@ impl Style {
     }
 
     /// Looks whether the style hangs; to be called several times in [`stage::HANG`].
-    pub fn watch(&self, now: Instant) {
+    pub fn watch(&self, now: std::time::Instant) {
         if let Work::Apart(stage) = &self.work {
             stage.watch(now);
         }
@@ -180,7 +181,8 @@ pub async fn watch(rooms: Arc<super::Directory>) {
     loop {
         often.tick().await;
         for room in rooms.all() {
-            room.style.watch(Instant::now());
+            // A thread that hangs does so in the machine's time, whatever the runtime's clock says.
+            room.style.watch(std::time::Instant::now());
         }
     }
 }

@@ -49,7 +49,7 @@ async fn g15_no_token_lives_longer_because_a_clock_was_wrong() {
     let folder = folder();
     let mut server = server(folder.path());
     let now = Rest::new(server.address()).register("ada", "what time is it").await.unwrap();
-    let mut at = async |server: &mut Server, clock| {
+    let at = async |server: &mut Server, clock| {
         server.kill();
         set(server.options_mut(), clock);
         crate::support::again(server);
