@@ -11,6 +11,7 @@ use crate::{
     cli::Exit,
     clock,
     config::{Config, LogEngine, StoreEngine},
+    data_folder,
     following::{Following, PrepareError, trim},
     gateway::{self, Gateway, registry::Registry},
     http,
@@ -110,11 +111,20 @@ fn open_log(config: &Config) -> Result<Arc<dyn EventLog>, StartError> {
 }
 
 fn make_data_folder(folder: &Path) -> Result<&Path, StartError> {
+    data_folder::look(folder).map_err(|error| StartError::Disk(error.to_string()))?;
     std::fs::create_dir_all(folder).map_err(|error| {
         let folder = folder.display();
         StartError::Disk(format!("cannot make the data folder {folder}: {error}; choose another with --data"))
     })?;
     Ok(folder)
+}
+
+fn open_engines(config: &Config) -> Result<Engines, StartError> {
+    let engines = Engines { log: open_log(config)?, store: open_store(config)? };
+    if (config.log.engine, config.store.engine) == (LogEngine::Embedded, StoreEngine::Embedded) {
+        data_folder::mark(&config.server.data).map_err(|error| StartError::Disk(error.to_string()))?;
+    }
+    Ok(engines)
 }
 
 /// The accounts over a store.
@@ -187,9 +197,7 @@ pub async fn start_with(
     };
     // Opening looks through what a crash left: seconds for gigabytes, so not on the async threads.
     let settings = config.clone();
-    let opened = tokio::task::spawn_blocking(move || {
-        Ok::<_, StartError>(Engines { log: open_log(&settings)?, store: open_store(&settings)? })
-    });
+    let opened = tokio::task::spawn_blocking(move || open_engines(&settings));
     let engines = opened
         .await
         .map_err(|error| StartError::Disk(format!("opening the data folder failed: {error}")))??;
