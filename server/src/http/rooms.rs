@@ -137,7 +137,10 @@ pub async fn send(
     // It is accepted: whatever breaks from here on must not be told as a refusal.
     let shown = app.gateway.history.accepted(room, accepted.id, accepted.seq).await;
     let message = shown.ok().flatten().ok_or_else(|| {
-        Refusal::new(ErrorCode::Internal, "accepted, but it cannot be shown; the same nonce gets the same message")
+        Refusal::new(
+            ErrorCode::Internal,
+            "accepted, but it cannot be shown; the same nonce gets the same message",
+        )
     })?;
     Ok((StatusCode::CREATED, Json(message.to_message(room.slug()))))
 }

@@ -1,7 +1,8 @@
 //! G3 and G4: a disk whose syncs fail, and one that is full.
 
 use crate::support::{
-    Attached, Mount, accepted, again, alone, choices, folder, has_tool, is_root, judge, options, run, server, tell,
+    Attached, Mount, accepted, again, alone, choices, folder, has_tool, is_root, judge, options, run, server,
+    tell,
 };
 use client::{Rest, Socket};
 use protocol::codes::ErrorCode;
@@ -27,10 +28,8 @@ async fn g03_after_a_failed_sync_nothing_is_accepted_and_the_process_ends() {
     let rounds = 3;
     for _ in 0..rounds {
         accepted(&run, 50).await;
-        let attached = Attached::to(
-            &server,
-            &["-e", "trace=fdatasync,fsync", "-e", "inject=fdatasync,fsync:error=EIO"],
-        );
+        let attached =
+            Attached::to(&server, &["-e", "trace=fdatasync,fsync", "-e", "inject=fdatasync,fsync:error=EIO"]);
         let status = tokio::task::block_in_place(|| server.wait()).unwrap();
         drop(attached);
         let log = server.log_tail();
@@ -102,7 +101,8 @@ async fn g04_on_a_full_disk_sends_are_refused_reads_go_on_and_space_brings_them_
         let joined = socket.join("bestie").await.expect("one can join while the disk is full");
         assert_eq!(joined.history.len(), 10);
         socket.auth(&user.access_token).await.expect("one can log in while the disk is full");
-        let error = socket.send_text("bestie", "is there space?", &format!("full-{round}")).await.unwrap_err();
+        let error =
+            socket.send_text("bestie", "is there space?", &format!("full-{round}")).await.unwrap_err();
         assert_eq!(error.code(), Some(ErrorCode::StorageFull), "{error}");
         let error = rest.bearer(&user.access_token).send("bestie", "and here?", None).await.unwrap_err();
         assert_eq!(error.code(), Some(ErrorCode::StorageFull), "{error}");

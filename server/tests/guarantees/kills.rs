@@ -1,6 +1,8 @@
 //! G1: whatever instant the process is killed at, what was accepted is there when it is back.
 
-use crate::support::{Attached, accepted, again, alone, choices, folder, has_tool, judge, run, server, strace, times};
+use crate::support::{
+    Attached, accepted, again, alone, choices, folder, has_tool, judge, run, server, strace, times,
+};
 use rand::RngExt;
 use std::time::Duration;
 use testkit::process::Error;

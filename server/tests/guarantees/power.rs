@@ -1,6 +1,8 @@
 //! G2: what was accepted survives a power cut; what was only written does not, which shows that the cut was one.
 
-use crate::support::{Mount, accepted, again, alone, choices, folder, has_tool, is_root, judge, options, run, times};
+use crate::support::{
+    Mount, accepted, again, alone, choices, folder, has_tool, is_root, judge, options, run, times,
+};
 use rand::RngExt;
 use std::{fs, path::Path};
 use testkit::process::Server;
@@ -21,13 +23,15 @@ async fn power_cuts(name: &str, kind: &str) {
     let mut server = Server::start(options).unwrap_or_else(|error| panic!("{error}"));
     let run = run(&server, seed, |_| {}).await;
     let cuts = times(5, 100);
-    for _ in 0..cuts {
+    for cut in 0..cuts {
         accepted(&run, choices.random_range(20..60)).await;
-        not_synced(&mount.at);
+        // Each under a name of its own: ext4 writes at once what replaces older contents.
+        let witness = mount.at.join(format!("witness-{cut}"));
+        not_synced(&witness);
         tokio::task::block_in_place(|| mount.cut_power());
         server.kill();
         mount.power_back();
-        let left = fs::read(mount.at.join("witness")).unwrap_or_default();
+        let left = fs::read(&witness).unwrap_or_default();
         assert!(left.is_empty(), "the power cut took nothing away");
         again(&mut server);
     }
@@ -37,8 +41,8 @@ async fn power_cuts(name: &str, kind: &str) {
 }
 
 /// What a power cut has to take away: the name may have come to the disk together with something else, the contents not.
-fn not_synced(at: &Path) {
-    fs::write(at.join("witness"), "not synced").unwrap();
+fn not_synced(path: &Path) {
+    fs::write(path, "not synced").unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -210,7 +210,8 @@ impl Drop for Mount {
 
 /// Words before a command line that have strace do this to the server, which stays the child.
 pub fn strace(inject: &[&str]) -> Vec<OsString> {
-    let mut words: Vec<OsString> = ["strace", "-D", "-f", "-qq", "-o", "/dev/null"].map(OsString::from).to_vec();
+    let mut words: Vec<OsString> =
+        ["strace", "-D", "-f", "-qq", "-o", "/dev/null"].map(OsString::from).to_vec();
     words.extend(inject.iter().map(OsString::from));
     words
 }
