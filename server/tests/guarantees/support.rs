@@ -22,9 +22,14 @@ pub const TWITCHY: &str = env!("CARGO_BIN_EXE_twitchy");
 
 static MACHINE: Mutex<()> = Mutex::new(());
 
-/// The machine, for one test at a time.
-pub fn alone() -> MutexGuard<'static, ()> {
-    MACHINE.lock()
+/// The machine, while it is held.
+pub struct Alone {
+    _machine: MutexGuard<'static, ()>,
+}
+
+/// The machine, for one test at a time. It is held for the whole test, on a thread that does nothing else.
+pub fn alone() -> Alone {
+    Alone { _machine: MACHINE.lock() }
 }
 
 /// How often something is done: in the usual run, and with `GUARANTEES=long`.
@@ -231,12 +236,12 @@ impl Attached {
             .expect("strace was looked for");
         let attached = Self(child);
         loop {
-            let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+            let mut tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
             let traced = |task: fs::DirEntry| match fs::read_to_string(task.path().join("status")) {
                 Ok(status) => !status.contains("TracerPid:\t0\n"),
                 Err(_) => true,
             };
-            if tasks.map(traced).all(|traced| traced) {
+            if tasks.all(traced) {
                 return attached;
             }
             std::thread::yield_now();
