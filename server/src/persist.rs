@@ -92,7 +92,18 @@ impl Persister {
                 });
             }
             Some(checkpoint) => Offset(checkpoint.offset),
-            None => Offset(bounds.first.0.saturating_sub(1)),
+            None => {
+                if bounds.first.0 > 1 {
+                    // A store that was taken away and is filled again: as far back as the log reaches.
+                    let first = bounds.first.0;
+                    tracing::warn!(
+                        partition = partition.0,
+                        first,
+                        "the store is new, and the log no longer has its beginning: older messages are not in the history"
+                    );
+                }
+                Offset(bounds.first.0.saturating_sub(1))
+            }
         };
         marks.advance(partition, at);
         Ok(Self { log, store, marks, partition, at })

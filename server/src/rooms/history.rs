@@ -150,6 +150,24 @@ impl History {
         Ok(newer.into_iter().find(|m| m.message.id == id))
     }
 
+    /// A message that was accepted at this place. From the log, which has it whatever the store does; only one that the
+    /// log has given up already (an old nonce) is looked for in the store.
+    pub async fn accepted(
+        &self,
+        room: &Room,
+        id: MessageId,
+        seq: Seq,
+    ) -> Result<Option<Logged>, HistoryError> {
+        let before = Offset(seq.0.saturating_sub(1));
+        if let Ok(records) = self.log.read(room.partition, before, 1, READ_BYTES_MAX).await {
+            let found = records.first().and_then(|record| decode(room.partition, record));
+            if let Some(found) = found.filter(|logged| logged.message.id == id) {
+                return Ok(Some(found));
+            }
+        }
+        self.message(room, id).await
+    }
+
     /// Everything after `after`, if it is not more than `limit`.
     pub async fn resume(&self, room: &Room, after: Seq, limit: usize) -> Result<Resumed, HistoryError> {
         if after.0 > self.log.bounds(room.partition)?.last.0 {

@@ -6,6 +6,7 @@
 pub mod accept;
 pub mod feed;
 pub mod history;
+mod stage;
 pub mod style;
 pub mod tail;
 pub mod ticker;
@@ -19,9 +20,13 @@ use protocol::{
     ids::RoomId,
     objects::{self, RoomSettings},
 };
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 use style::Style;
 use tokio::sync::Notify;
+use transformer_api::Seed;
 
 /// One room at work.
 pub struct Room {
@@ -34,7 +39,8 @@ pub struct Room {
     /// What its viewers get.
     pub feed: Arc<Feed>,
     style: Style,
-    sample: (String, String),
+    /// What becomes of the style's typical line.
+    sample: OnceLock<String>,
     settings: RwLock<RoomSettings>,
     messages_per_second: RwLock<f64>,
     log: Arc<dyn EventLog>,
@@ -67,13 +73,12 @@ impl Room {
     }
 
     /// What the room would make of a text, more or less: the real choices hang on the message's id.
-    pub fn preview(&self, text: &str) -> String {
-        self.style.say(style::seed_of_preview(text), text).unwrap_or_else(|| text.to_owned())
+    pub async fn preview(&self, text: &str) -> String {
+        self.style.show(style::seed_of_preview(text), text).await
     }
 
     /// As REST tells it.
     pub fn to_object(&self) -> objects::Room {
-        let (sample_in, sample_out) = self.sample.clone();
         objects::Room {
             id: self.id(),
             slug: self.slug().to_owned(),
@@ -81,8 +86,8 @@ impl Room {
             description: self.definition.description.clone(),
             transformer: objects::RoomTransformer {
                 name: self.style.name().to_owned(),
-                sample_in,
-                sample_out,
+                sample_in: self.style.sample().to_owned(),
+                sample_out: self.sample.get().cloned().unwrap_or_else(|| self.style.sample().to_owned()),
             },
             settings: self.settings(),
             viewers: self.feed.viewers(),
@@ -137,12 +142,12 @@ impl Directory {
             let partition = Partition(definition.partition);
             let epoch =
                 log.epoch(partition).map_err(|error| SetUpError::Log { room: slug.clone(), error })?;
-            let style = Style::new(transformer);
+            let style = Style::new(transformer, styles.keeps_the_laws(&definition.transformer));
             rooms.push(Arc::new(Room {
                 partition,
                 epoch,
                 feed: Feed::new(&slug, ring),
-                sample: style.sample(),
+                sample: OnceLock::new(),
                 style,
                 settings: RwLock::default(),
                 messages_per_second: RwLock::new(0.0),
@@ -155,6 +160,14 @@ impl Directory {
         }
         let by_slug = rooms.iter().map(|r| (r.slug().to_owned(), r.clone())).collect();
         Ok(Arc::new(Self { rooms, by_slug }))
+    }
+
+    /// Says each style's typical line, for the rooms' cards. Needs [`style::watch`] at work: a style may hang on it.
+    pub async fn say_samples(&self) {
+        for room in &self.rooms {
+            let said = room.style.show(Seed(0), room.style.sample()).await;
+            let _ = room.sample.set(said);
+        }
     }
 
     /// In the order of the configuration.

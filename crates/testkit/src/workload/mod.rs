@@ -343,7 +343,9 @@ async fn join_all(tasks: &mut JoinSet<()>) {
 /// A definite no, and how long to wait before the next try; anything else leaves it open.
 fn refusal(error: &ClientError) -> Option<(ErrorCode, Option<Duration>)> {
     let refusal = error.refusal()?;
-    // "Something broke on our side" does not say where: the message may have been accepted before.
-    let definite = refusal.code != ErrorCode::Internal;
+    // "Something broke on our side" does not say where: the message may have been accepted before. And who is not known
+    // any more is refused before the nonce is looked at, which says nothing of an earlier attempt.
+    let definite =
+        !matches!(refusal.code, ErrorCode::Internal | ErrorCode::Unauthorized | ErrorCode::TokenExpired);
     definite.then(|| (refusal.code, refusal.retry_after_ms.map(Duration::from_millis)))
 }
