@@ -1,6 +1,6 @@
 //! G9: every place one can resume from has one right answer, in a quiet room and under load.
 
-use crate::support::{accepted, alone, choices, folder, judge, options, run, tell, times};
+use crate::support::{accepted, alone, choices, folder, judge, mixed, options, run, tell, times};
 use client::{Joined, Rest, Socket};
 use protocol::{codes::ErrorCode, frames::NotRecovered, ids::Seq, objects::FrameMessage};
 use testkit::process::Server;
@@ -105,7 +105,7 @@ async fn g09_resumes_under_load_and_kills_have_no_hole() {
         .with_env("TWITCHY_FEED__RING_MESSAGES", "128")
         .with_env("TWITCHY_FEED__RESUME_MESSAGES_MAX", "500");
     let mut server = Server::start(options).unwrap_or_else(|error| panic!("{error}"));
-    let run = run(&server, seed, |options| (options.readers, options.rate) = (25, 500.0)).await;
+    let run = run(&server, seed, |options| (options.readers, options.rate) = (mixed(25), 500.0)).await;
     let kills = times(5, 50);
     for _ in 0..kills {
         accepted(&run, 400).await;

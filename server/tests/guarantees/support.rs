@@ -14,7 +14,7 @@ use testkit::{
     checker::{self, Counts},
     history::{self, Event},
     process::{Options, Server},
-    workload::{self, Run},
+    workload::{self, Behaviour, Run},
 };
 
 /// The server that these tests are about.
@@ -80,6 +80,11 @@ pub async fn run(server: &Server, seed: u64, change: impl FnOnce(&mut workload::
 /// Waits until so many more messages are accepted.
 pub async fn accepted(run: &Run, more: u64) {
     run.until_accepted(run.progress().accepted + more).await;
+}
+
+/// So many readers, of every behaviour in turn.
+pub fn mixed(count: usize) -> Vec<Behaviour> {
+    Behaviour::ALL.into_iter().cycle().take(count).collect()
 }
 
 /// No finding, or the history is kept and told.
