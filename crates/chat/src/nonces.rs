@@ -71,14 +71,15 @@ impl Nonces {
         }
     }
 
-    /// The message is durable. The first answer stays: a second record with the same nonce changes nothing and is
-    /// reported with `false`.
+    /// The message is durable. The first answer stays: a second record with the same nonce within [`NONCE_TTL_MS`]
+    /// changes nothing and is reported with `false`. Only the records' own times count here, so that every reading of
+    /// the log comes to the same answer whatever its clock says.
     pub fn settle(&mut self, user: UserId, nonce: &str, accepted: Accepted) -> bool {
         let key = key(user, nonce);
         let entry = self.entries.entry(key).or_insert(None);
         match entry {
-            Some(first) => *first == accepted,
-            None => {
+            Some(first) if accepted.sent_at <= first.sent_at.plus(NONCE_TTL_MS) => *first == accepted,
+            _ => {
                 *entry = Some(accepted);
                 self.by_age.push_back((accepted.sent_at, key));
                 if self.by_age.len() > ENTRIES_MAX {
@@ -115,8 +116,12 @@ impl Nonces {
     }
 
     fn forget_oldest(&mut self) {
-        if let Some((_, key)) = self.by_age.pop_front() {
-            self.entries.remove(&key);
+        let Some((sent_at, key)) = self.by_age.pop_front() else { return };
+        // A nonce used anew after its time has a younger entry of its own.
+        if let Entry::Occupied(held) = self.entries.entry(key)
+            && held.get().is_some_and(|accepted| accepted.sent_at == sent_at)
+        {
+            held.remove();
         }
     }
 }
@@ -162,6 +167,16 @@ mod tests {
         assert!(nonces.settle(ADA, "c1", accepted(7, 0)), "the same record read again is no second message");
         assert!(!nonces.settle(ADA, "c1", accepted(8, 0)));
         assert_eq!(nonces.reserve(ADA, "c1", Millis(1)), Known::Accepted(accepted(7, 0)));
+    }
+
+    #[test]
+    fn whether_a_second_record_counts_is_decided_by_the_records_times_alone() {
+        let mut nonces = Nonces::default();
+        assert!(nonces.settle(ADA, "c1", accepted(7, 1_000)));
+        assert!(!nonces.settle(ADA, "c1", accepted(8, 1_000 + NONCE_TTL_MS)));
+        assert!(nonces.settle(ADA, "c1", accepted(9, 1_001 + NONCE_TTL_MS)), "its time was over: a message of its own");
+        let young = Millis(1_001 + 2 * NONCE_TTL_MS);
+        assert_eq!(nonces.reserve(ADA, "c1", young), Known::Accepted(accepted(9, 1_001 + NONCE_TTL_MS)));
     }
 
     #[test]
