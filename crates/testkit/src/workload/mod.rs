@@ -101,6 +101,8 @@ pub struct Progress {
     pub rejected: u64,
     /// Attempts without an answer.
     pub unknown: u64,
+    /// Writers that ask again for something that has no answer yet.
+    pub asking_again: u64,
     /// Messages that were shown to readers.
     pub shown: u64,
 }
@@ -228,6 +230,12 @@ impl Run {
         let mut progress = self.shared.progress.subscribe();
         // The sender lives in `self`, so this does not fail.
         let _ = progress.wait_for(|progress| progress.accepted >= count).await;
+    }
+
+    /// Waits until no writer has to ask again: nothing that was said before a fault is open any more.
+    pub async fn until_answered(&self) {
+        let mut progress = self.shared.progress.subscribe();
+        let _ = progress.wait_for(|progress| progress.asking_again == 0).await;
     }
 
     /// Lets the writers stop, once they know what became of everything they said, and waits for that.

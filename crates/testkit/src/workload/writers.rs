@@ -37,6 +37,27 @@ struct Draft {
     text: String,
 }
 
+/// Counts a writer among those that ask again, until it has its answers.
+struct AskingAgain {
+    shared: Arc<Shared>,
+    writers: u64,
+}
+
+impl AskingAgain {
+    fn note(&mut self) {
+        if self.writers == 0 {
+            self.writers = 1;
+            self.shared.progress.send_modify(|progress| progress.asking_again += 1);
+        }
+    }
+}
+
+impl Drop for AskingAgain {
+    fn drop(&mut self) {
+        self.shared.progress.send_modify(|progress| progress.asking_again -= self.writers);
+    }
+}
+
 impl Writer {
     pub(super) async fn register(shared: &Arc<Shared>, number: usize) -> Result<Self, Error> {
         let user = shared.run.user(number);
@@ -112,6 +133,7 @@ impl Writer {
     /// Says these until each has a definite answer, or for too long.
     async fn say(&mut self, mut drafts: Vec<Draft>) {
         let deadline = Instant::now() + self.shared.options.give_up;
+        let mut asking_again = AskingAgain { shared: self.shared.clone(), writers: 0 };
         loop {
             let attempt = if self.number % REST_EVERY == REST_EVERY - 1 {
                 self.over_rest(&drafts).await
@@ -130,6 +152,7 @@ impl Writer {
             if Instant::now() >= deadline {
                 return;
             }
+            asking_again.note();
             self.pauses.after_failure(attempt.wait).await;
         }
     }
