@@ -16,6 +16,9 @@ use protocol::ids::{MessageId, Seq, UserId};
 use std::{sync::Arc, time::Duration};
 use uuid::Builder;
 
+/// How long a send waits for the tail to come to the log's end. It lags by milliseconds.
+const TAIL_LAG_MAX: Duration = Duration::from_secs(1);
+
 /// Why a message was not accepted. Nobody will ever see it, except after [`Rejected::Unknown`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejected {
@@ -66,6 +69,8 @@ enum State {
     Known(Accepted),
     /// Another send with this nonce is on its way; then it is this one's turn, or has its answer.
     Waiting(Arc<Room>, Draft, UserPace),
+    /// Another send with this nonce may be in the log or not.
+    Doubtful(Arc<Room>, Draft, UserPace),
     Appending(InFlight),
 }
 
@@ -93,6 +98,7 @@ impl Room {
             match self.nonces.lock().reserve(draft.author.id, nonce, now) {
                 Known::New => {}
                 Known::Pending => return Ok(Submitted(State::Waiting(self.clone(), draft, pace.clone()))),
+                Known::Doubtful => return Ok(Submitted(State::Doubtful(self.clone(), draft, pace.clone()))),
                 Known::Accepted(first) => return Ok(Submitted(State::Known(first))),
             }
         }
@@ -129,6 +135,29 @@ impl Room {
         first
     }
 
+    /// Finds out what became of a send that the log could not tell of; `true` if the nonce can be asked for again.
+    ///
+    /// Once the log is well again it holds that record or never will, and once the tail has read so far the record's
+    /// nonce is settled.
+    async fn resolve(&self, user: UserId, nonce: &str) -> bool {
+        if self.log.healthy().is_err() {
+            return false;
+        }
+        let Ok(bounds) = self.log.bounds(self.partition) else { return false };
+        if tokio::time::timeout(TAIL_LAG_MAX, self.followed(bounds.last)).await.is_err() {
+            return false;
+        }
+        self.nonces.lock().forget_doubt(user, nonce);
+        true
+    }
+
+    fn doubt(&self, nonce: Option<&(UserId, String)>) {
+        if let Some((user, nonce)) = nonce {
+            self.nonces.lock().doubt(*user, nonce, self.world.now());
+            self.nonce_settled.notify_waiters();
+        }
+    }
+
     fn release(&self, nonce: Option<&(UserId, String)>) {
         if let Some((user, nonce)) = nonce {
             self.nonces.lock().release(*user, nonce);
@@ -158,6 +187,13 @@ impl Submitted {
                         other => other,
                     }
                 }
+                State::Doubtful(room, draft, pace) => {
+                    let nonce = draft.nonce.clone().unwrap_or_default();
+                    if !room.resolve(draft.author.id, &nonce).await {
+                        return Err(Rejected::Unknown);
+                    }
+                    room.submit(draft, &pace, room.world.now())?.0
+                }
             };
         }
     }
@@ -175,6 +211,10 @@ impl InFlight {
                     self.room.settle(*user, nonce, accepted);
                 }
                 Ok(accepted)
+            }
+            Err(error @ AppendError::Unknown(_)) => {
+                self.room.doubt(self.nonce.as_ref());
+                Err(error.into())
             }
             Err(error) => {
                 self.room.release(self.nonce.as_ref());

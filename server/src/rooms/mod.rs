@@ -12,7 +12,7 @@ pub mod ticker;
 
 use crate::world::World;
 use chat::{nonces::Nonces, rooms::RoomDefinition};
-use event_log::{Epoch, EventLog, Partition};
+use event_log::{Epoch, EventLog, Offset, Partition};
 use feed::Feed;
 use parking_lot::{Mutex, RwLock};
 use protocol::{
@@ -21,7 +21,7 @@ use protocol::{
 };
 use std::{collections::HashMap, sync::Arc};
 use style::Style;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// One room at work.
 pub struct Room {
@@ -43,6 +43,8 @@ pub struct Room {
     nonces: Mutex<Nonces>,
     /// Somebody waits for a nonce that is on its way; told whenever one is settled or released.
     nonce_settled: Notify,
+    /// How far the tail has read this room's partition.
+    followed: watch::Sender<Offset>,
 }
 
 impl Room {
@@ -69,6 +71,12 @@ impl Room {
     /// What the room would make of a text, more or less: the real choices hang on the message's id.
     pub fn preview(&self, text: &str) -> String {
         self.style.say(style::seed_of_preview(text), text).unwrap_or_else(|| text.to_owned())
+    }
+
+    /// Resolves once the tail has read the room's partition up to here. Cancel-safe.
+    async fn followed(&self, to: Offset) {
+        // The sender lives in the room, so waiting cannot fail.
+        let _ = self.followed.subscribe().wait_for(|at| *at >= to).await;
     }
 
     /// As REST tells it.
@@ -150,6 +158,7 @@ impl Directory {
                 world: world.clone(),
                 nonces: Mutex::default(),
                 nonce_settled: Notify::new(),
+                followed: watch::Sender::new(Offset::default()),
                 definition,
             }));
         }
