@@ -83,6 +83,7 @@ impl Persister {
     ) -> Result<Self, StartError> {
         let epoch = log.epoch(partition)?.0;
         let bounds = log.bounds(partition)?;
+        let begin = Offset(bounds.first.0.saturating_sub(1));
         let at = match store.load(CONSUMER, partition.0).await? {
             Some(checkpoint) if checkpoint.epoch != epoch || checkpoint.offset > bounds.last.0 => {
                 return Err(StartError::OtherLog {
@@ -91,8 +92,10 @@ impl Persister {
                     log: epoch,
                 });
             }
-            Some(checkpoint) => Offset(checkpoint.offset),
-            None => Offset(bounds.first.0.saturating_sub(1)),
+            // A crash may bring back an older checkpoint, even one that lies before what was trimmed since. The rows are
+            // there all the same: nothing is trimmed that was not in the store, durably.
+            Some(checkpoint) => Offset(checkpoint.offset).max(begin),
+            None => begin,
         };
         marks.advance(partition, at);
         Ok(Self { log, store, marks, partition, at })
@@ -146,5 +149,29 @@ impl Persister {
         self.at = last;
         self.marks.advance(self.partition, last);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chat_store::{CheckpointStore, memory::MemoryStore};
+    use event_log::memory::MemoryLog;
+
+    #[tokio::test]
+    async fn a_checkpoint_before_what_was_trimmed_is_no_obstacle() {
+        let partition = Partition(0);
+        let log = MemoryLog::new(1);
+        for record in [&b"one"[..], b"two", b"three"] {
+            log.append(partition, record.into()).unwrap().await.unwrap();
+        }
+        let store = MemoryStore::new();
+        let epoch = log.epoch(partition).unwrap().0;
+        store.save(CONSUMER, 0, Checkpoint { epoch, offset: 1 }).await.unwrap();
+        log.trim(partition, Offset(3)).await.unwrap();
+        let marks = Marks::new(1);
+        let persister = Persister::start(Arc::new(log), Arc::new(store), marks.clone(), partition).await;
+        persister.unwrap().catch_up().await.unwrap();
+        assert_eq!(marks.stored(partition), Offset(3));
     }
 }
