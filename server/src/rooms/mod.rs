@@ -19,9 +19,15 @@ use protocol::{
     ids::RoomId,
     objects::{self, RoomSettings},
 };
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 use style::Style;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 /// One room at work.
 pub struct Room {
@@ -43,8 +49,9 @@ pub struct Room {
     nonces: Mutex<Nonces>,
     /// Somebody waits for a nonce that is on its way; told whenever one is settled or released.
     nonce_settled: Notify,
-    /// How far the tail has read this room's partition.
-    followed: watch::Sender<Offset>,
+    /// How far the tail has read this room's partition, and somebody waits for it to come further.
+    followed: AtomicU64,
+    followed_on: Notify,
 }
 
 impl Room {
@@ -75,8 +82,22 @@ impl Room {
 
     /// Resolves once the tail has read the room's partition up to here. Cancel-safe.
     async fn followed(&self, to: Offset) {
-        // The sender lives in the room, so waiting cannot fail.
-        let _ = self.followed.subscribe().wait_for(|at| *at >= to).await;
+        loop {
+            let on = self.followed_on.notified();
+            tokio::pin!(on);
+            // Listen first, then look: otherwise the news could come in between.
+            on.as_mut().enable();
+            if self.followed.load(Ordering::Acquire) >= to.0 {
+                return;
+            }
+            on.await;
+        }
+    }
+
+    /// The tail has read up to here.
+    fn follow(&self, to: Offset) {
+        self.followed.store(to.0, Ordering::Release);
+        self.followed_on.notify_waiters();
     }
 
     /// As REST tells it.
@@ -158,7 +179,8 @@ impl Directory {
                 world: world.clone(),
                 nonces: Mutex::default(),
                 nonce_settled: Notify::new(),
-                followed: watch::Sender::new(Offset::default()),
+                followed: AtomicU64::new(0),
+                followed_on: Notify::new(),
                 definition,
             }));
         }

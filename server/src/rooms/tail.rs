@@ -54,7 +54,7 @@ impl Tail {
             let whole = older.len() < HISTORY_MAX as usize;
             room.feed.begins_after(if whole { Seq(0) } else { Seq(older[0].seq.0 - 1) });
             room.feed.publish(&older);
-            room.followed.send_replace(start);
+            room.follow(start);
         }
         let mut tail = Self { log, rooms, partition, at: start };
         while tail.at < bounds.last {
@@ -101,7 +101,7 @@ impl Tail {
                 room.settle(m.message.author.id, nonce, accepted)
             });
             room.feed.publish(&messages);
-            room.followed.send_replace(last);
+            room.follow(last);
         }
         self.at = last;
         Ok(())
