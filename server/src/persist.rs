@@ -83,6 +83,7 @@ impl Persister {
     ) -> Result<Self, StartError> {
         let epoch = log.epoch(partition)?.0;
         let bounds = log.bounds(partition)?;
+        let begin = Offset(bounds.first.0.saturating_sub(1));
         let at = match store.load(CONSUMER, partition.0).await? {
             Some(checkpoint) if checkpoint.epoch != epoch || checkpoint.offset > bounds.last.0 => {
                 return Err(StartError::OtherLog {
@@ -91,7 +92,9 @@ impl Persister {
                     log: epoch,
                 });
             }
-            Some(checkpoint) => Offset(checkpoint.offset),
+            // A crash may bring back an older checkpoint, even one that lies before what was trimmed since. The rows are
+            // there all the same: nothing is trimmed that was not in the store, durably.
+            Some(checkpoint) => Offset(checkpoint.offset).max(begin),
             None => {
                 if bounds.first.0 > 1 {
                     // A store that was taken away and is filled again: as far back as the log reaches.
@@ -102,7 +105,7 @@ impl Persister {
                         "the store is new, and the log no longer has its beginning: older messages are not in the history"
                     );
                 }
-                Offset(bounds.first.0.saturating_sub(1))
+                begin
             }
         };
         marks.advance(partition, at);

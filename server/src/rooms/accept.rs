@@ -20,9 +20,8 @@ use uuid::Builder;
 /// When to ask again while a room's style has too much to do: as for the log, about a group of the queue's work.
 const STYLE_RETRY_AFTER: Duration = Duration::from_millis(50);
 
-/// After so long a record that the log could not answer for has come up in the tail, or never will: an engine gives a
-/// record up after 5 s, and the tail lags by milliseconds.
-const UNKNOWN_SETTLES: Duration = Duration::from_secs(10);
+/// How long a send waits for the tail to come to the log's end. It lags by milliseconds.
+const TAIL_LAG_MAX: Duration = Duration::from_secs(1);
 
 /// Why a message was not accepted. Nobody will ever see it, except after [`Rejected::Unknown`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -74,6 +73,8 @@ enum State {
     Known(Accepted),
     /// Another send with this nonce is on its way; then it is this one's turn, or has its answer.
     Waiting(Arc<Room>, Draft, UserPace),
+    /// Another send with this nonce may be in the log or not.
+    Doubtful(Arc<Room>, Draft, UserPace),
     Appending(InFlight),
 }
 
@@ -126,6 +127,7 @@ impl Room {
             match self.nonces.lock().reserve(draft.author.id, nonce, now) {
                 Known::New => {}
                 Known::Pending => return Ok(Submitted(State::Waiting(self.clone(), draft, pace.clone()))),
+                Known::Doubtful => return Ok(Submitted(State::Doubtful(self.clone(), draft, pace.clone()))),
                 Known::Accepted(first) => return Ok(Submitted(State::Known(first))),
             }
         }
@@ -182,6 +184,29 @@ impl Room {
         first
     }
 
+    /// Finds out what became of a send that the log could not tell of; `true` if the nonce can be asked for again.
+    ///
+    /// Once the log is well again it holds that record or never will, and once the tail has read so far the record's
+    /// nonce is settled.
+    async fn resolve(&self, user: UserId, nonce: &str) -> bool {
+        if self.log.healthy().is_err() {
+            return false;
+        }
+        let Ok(bounds) = self.log.bounds(self.partition) else { return false };
+        if tokio::time::timeout(TAIL_LAG_MAX, self.followed(bounds.last)).await.is_err() {
+            return false;
+        }
+        self.nonces.lock().forget_doubt(user, nonce);
+        true
+    }
+
+    fn doubt(&self, nonce: Option<&(UserId, String)>) {
+        if let Some((user, nonce)) = nonce {
+            self.nonces.lock().doubt(*user, nonce, self.world.now());
+            self.nonce_settled.notify_waiters();
+        }
+    }
+
     fn release(&self, nonce: Option<&(UserId, String)>) {
         if let Some((user, nonce)) = nonce {
             self.nonces.lock().release(*user, nonce);
@@ -210,6 +235,13 @@ impl Submitted {
                         }
                         other => other,
                     }
+                }
+                State::Doubtful(room, draft, pace) => {
+                    let nonce = draft.nonce.clone().unwrap_or_default();
+                    if !room.resolve(draft.author.id, &nonce).await {
+                        return Err(Rejected::Unknown);
+                    }
+                    room.submit(draft, &pace, room.world.now())?.0
                 }
             };
         }
@@ -263,16 +295,9 @@ fn conclude(
         }
         Err(error) => error,
     };
-    match (&error, nonce) {
-        // It may still show up in the log. Whoever asks again meanwhile waits, or there could be two of it.
-        (AppendError::Unknown(_), Some(nonce)) => {
-            let room = room.clone();
-            tokio::spawn(async move {
-                tokio::time::sleep(UNKNOWN_SETTLES).await;
-                room.release(Some(&nonce));
-            });
-        }
-        (_, nonce) => room.release(nonce.as_ref()),
+    match &error {
+        AppendError::Unknown(_) => room.doubt(nonce.as_ref()),
+        _ => room.release(nonce.as_ref()),
     }
     Err(error.into())
 }

@@ -13,7 +13,7 @@ pub mod ticker;
 
 use crate::world::World;
 use chat::{nonces::Nonces, rooms::RoomDefinition};
-use event_log::{Epoch, EventLog, Partition};
+use event_log::{Epoch, EventLog, Offset, Partition};
 use feed::Feed;
 use parking_lot::{Mutex, RwLock};
 use protocol::{
@@ -22,7 +22,10 @@ use protocol::{
 };
 use std::{
     collections::HashMap,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 use style::Style;
 use tokio::sync::Notify;
@@ -49,6 +52,9 @@ pub struct Room {
     nonces: Mutex<Nonces>,
     /// Somebody waits for a nonce that is on its way; told whenever one is settled or released.
     nonce_settled: Notify,
+    /// How far the tail has read this room's partition, and somebody waits for it to come further.
+    followed: AtomicU64,
+    followed_on: Notify,
 }
 
 impl Room {
@@ -75,6 +81,26 @@ impl Room {
     /// What the room would make of a text, more or less: the real choices hang on the message's id.
     pub async fn preview(&self, text: &str) -> String {
         self.style.show(style::seed_of_preview(text), text).await
+    }
+
+    /// Resolves once the tail has read the room's partition up to here. Cancel-safe.
+    async fn followed(&self, to: Offset) {
+        loop {
+            let on = self.followed_on.notified();
+            tokio::pin!(on);
+            // Listen first, then look: otherwise the news could come in between.
+            on.as_mut().enable();
+            if self.followed.load(Ordering::Acquire) >= to.0 {
+                return;
+            }
+            on.await;
+        }
+    }
+
+    /// The tail has read up to here.
+    fn follow(&self, to: Offset) {
+        self.followed.store(to.0, Ordering::Release);
+        self.followed_on.notify_waiters();
     }
 
     /// As REST tells it.
@@ -155,6 +181,8 @@ impl Directory {
                 world: world.clone(),
                 nonces: Mutex::default(),
                 nonce_settled: Notify::new(),
+                followed: AtomicU64::new(0),
+                followed_on: Notify::new(),
                 definition,
             }));
         }
