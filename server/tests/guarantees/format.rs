@@ -133,7 +133,9 @@ async fn g19_the_tokens_and_nonces_of_format_1_hold() {
     let mut options = crate::support::options(folder.path());
     let back = format!("-{}s", now.saturating_sub(made_at));
     crate::clocks::set(&mut options, Some(&back));
+    let mut leavings = crate::clocks::Leavings::default();
     let server = Server::start(options).unwrap_or_else(|error| panic!("{error}"));
+    leavings.of(&server);
     let rest = Rest::new(server.address());
     for user in told["users"].as_array().unwrap() {
         let token = user["access_token"].as_str().unwrap();
