@@ -3,7 +3,7 @@
 use crate::support::{accepted, alone, choices, folder, has_tool, judge, run, server, tell};
 use client::Rest;
 use protocol::codes::ErrorCode;
-use std::process::Command;
+use std::{fs, process::Command};
 use testkit::process::{Options, Server};
 
 /// A clock that stands elsewhere, by the library of `faketime` (the program itself would stay between us and the server).
@@ -17,6 +17,27 @@ pub fn set(options: &mut Options, offset: Option<&str>) {
     options.env.extend(env.map(|(name, value)| (name.to_owned(), value.to_owned())));
 }
 
+/// What the library leaves in shared memory when its process is killed; taken away when dropped.
+#[derive(Default)]
+pub struct Leavings(Vec<u32>);
+
+impl Leavings {
+    /// This process was started with another clock.
+    pub fn of(&mut self, server: &Server) {
+        self.0.extend(server.pid());
+    }
+}
+
+impl Drop for Leavings {
+    fn drop(&mut self) {
+        for pid in &self.0 {
+            // There are none of a process that had the right clock, or ended by itself.
+            let _ = fs::remove_file(format!("/dev/shm/faketime_shm_{pid}"));
+            let _ = fs::remove_file(format!("/dev/shm/sem.faketime_sem_{pid}"));
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn g15_a_wrong_clock_changes_no_order_and_loses_nothing() {
     let _alone = alone();
@@ -26,6 +47,7 @@ async fn g15_a_wrong_clock_changes_no_order_and_loses_nothing() {
     }
     let (seed, _) = choices(name);
     let folder = folder();
+    let mut leavings = Leavings::default();
     let mut server = server(folder.path());
     let run = run(&server, seed, |_| {}).await;
     // A nonce is known for ten minutes of the server's clock. Where that leaps ahead by more, the server is stopped and
@@ -52,6 +74,7 @@ async fn g15_a_wrong_clock_changes_no_order_and_loses_nothing() {
         }
         set(server.options_mut(), clock);
         crate::support::again(&mut server);
+        leavings.of(&server);
     }
     accepted(&run, 100).await;
     judge(name, &format!("{} starts, each with another clock", clocks.len()), &run.finish().await);
@@ -66,12 +89,14 @@ async fn g15_no_token_lives_longer_because_a_clock_was_wrong() {
         return;
     }
     let folder = folder();
+    let mut leavings = Leavings::default();
     let mut server = server(folder.path());
     let now = Rest::new(server.address()).register("ada", "what time is it").await.unwrap();
-    let at = async |server: &mut Server, clock| {
+    let mut at = async |server: &mut Server, clock| {
         server.kill();
         set(server.options_mut(), clock);
         crate::support::again(server);
+        leavings.of(server);
         Rest::new(server.address())
     };
     let refused = async |rest: &Rest, token: &str| {

@@ -1,26 +1,39 @@
 //! G19: a data folder of each released format is kept, and opened by every later version.
 //!
 //! `crates/testkit/fixtures/data-v1.tar.gz` is such a folder, `data-v1.json` says what is in it. They were made by
-//! `cargo test -p server --test guarantees -- --ignored write_the_fixture`, and are never made again for the same format.
+//! `GUARANTEES_FIXTURE=../crates/testkit/fixtures cargo test -p server --test guarantees g19_a_folder_like` (tests run in the
+//! folder `server`), and are never made again for the same format.
 
 use crate::support::{alone, folder, has_tool, server, tell, tool};
 use client::{Rest, Socket};
 use protocol::ids::Seq;
 use serde_json::{Value, json};
-use std::{fs, path::PathBuf, time::SystemTime};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 use testkit::process::Server;
 
 const ROOMS: [&str; 3] = ["bestie", "ohio", "synergy"];
 const PASSWORDS: [(&str, &str); 2] =
     [("ada", "a password for ever"), ("grace", "another one, with \u{fc}ml\u{e4}uts")];
 
-fn fixture(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../crates/testkit/fixtures").join(name)
+fn fixtures() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../crates/testkit/fixtures")
 }
 
+/// What the fixture was made by, so that it can still be made; and what it makes now can be read.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "writes the fixture of a new format; see the head of this file"]
-async fn write_the_fixture() {
+async fn g19_a_folder_like_the_fixture_can_be_made_and_read() {
+    let _alone = alone();
+    let own = folder();
+    let to = std::env::var_os("GUARANTEES_FIXTURE").map_or_else(|| own.path().to_owned(), PathBuf::from);
+    write(&to).await;
+    read(&to).await;
+}
+
+async fn write(to: &Path) {
     let folder = folder();
     let mut server = server(folder.path());
     let rest = Rest::new(server.address());
@@ -56,20 +69,28 @@ async fn write_the_fixture() {
     let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
     assert_eq!(server.terminate().unwrap().code(), Some(0));
     let told = json!({ "made_at": at, "users": users, "rooms": rooms });
-    fs::create_dir_all(fixture("")).unwrap();
-    fs::write(fixture("data-v1.json"), serde_json::to_string_pretty(&told).unwrap() + "\n").unwrap();
+    fs::write(to.join("data-v1.json"), serde_json::to_string_pretty(&told).unwrap() + "\n").unwrap();
     let (archive, root) =
-        (fixture("data-v1.tar.gz").display().to_string(), folder.path().display().to_string());
+        (to.join("data-v1.tar.gz").display().to_string(), folder.path().display().to_string());
     tool("tar", &["--owner=0", "--group=0", "-czf", &archive, "-C", &root, "data"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn g19_the_data_of_format_1_is_read_in_full() {
     let _alone = alone();
+    read(&fixtures()).await;
+}
+
+/// Unpacks it, and says what is in it.
+fn unpack(from: &Path, folder: &Path) -> Value {
+    let archive = from.join("data-v1.tar.gz").display().to_string();
+    tool("tar", &["--no-same-owner", "-xzf", &archive, "-C", &folder.display().to_string()]);
+    serde_json::from_slice(&fs::read(from.join("data-v1.json")).unwrap()).unwrap()
+}
+
+async fn read(from: &Path) {
     let folder = folder();
-    let archive = fixture("data-v1.tar.gz").display().to_string();
-    tool("tar", &["--no-same-owner", "-xzf", &archive, "-C", &folder.path().display().to_string()]);
-    let told: Value = serde_json::from_slice(&fs::read(fixture("data-v1.json")).unwrap()).unwrap();
+    let told = unpack(from, folder.path());
     let server = server(folder.path());
     let rest = Rest::new(server.address());
     let mut messages = 0;
@@ -106,15 +127,15 @@ async fn g19_the_tokens_and_nonces_of_format_1_hold() {
         return;
     }
     let folder = folder();
-    let archive = fixture("data-v1.tar.gz").display().to_string();
-    tool("tar", &["--no-same-owner", "-xzf", &archive, "-C", &folder.path().display().to_string()]);
-    let told: Value = serde_json::from_slice(&fs::read(fixture("data-v1.json")).unwrap()).unwrap();
+    let told = unpack(&fixtures(), folder.path());
     let made_at = told["made_at"].as_u64().unwrap();
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
     let mut options = crate::support::options(folder.path());
     let back = format!("-{}s", now.saturating_sub(made_at));
     crate::clocks::set(&mut options, Some(&back));
+    let mut leavings = crate::clocks::Leavings::default();
     let server = Server::start(options).unwrap_or_else(|error| panic!("{error}"));
+    leavings.of(&server);
     let rest = Rest::new(server.address());
     for user in told["users"].as_array().unwrap() {
         let token = user["access_token"].as_str().unwrap();
