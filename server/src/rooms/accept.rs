@@ -258,7 +258,7 @@ impl InFlight {
         {
             return Err(Rejected::Overloaded { retry_after: Duration::from_millis(1) });
         }
-        conclude(&self.room, self.nonce.take(), answer, self.id, self.sent_at)
+        conclude(&self.room, self.nonce.as_ref(), answer, self.id, self.sent_at)
     }
 }
 
@@ -272,15 +272,15 @@ impl Drop for InFlight {
         // Rare: the sender's connection ended before the log answered. Bounded by the log's own queue. The task holds
         // no `InFlight`: a runtime that is shutting down drops it at once, and it must not ask for another one then.
         runtime.spawn(async move {
-            let _ = conclude(&room, Some(nonce), appending.answer().await, id, sent_at);
+            let _ = conclude(&room, Some(&nonce), appending.answer().await, id, sent_at);
         });
     }
 }
 
 /// The log has answered: what becomes of the nonce, and what the sender is told.
 fn conclude(
-    room: &Arc<Room>,
-    nonce: Option<(UserId, String)>,
+    room: &Room,
+    nonce: Option<&(UserId, String)>,
     answer: Result<Offset, AppendError>,
     id: MessageId,
     sent_at: Millis,
@@ -288,7 +288,7 @@ fn conclude(
     let error = match answer {
         Ok(offset) => {
             let accepted = Accepted { id, seq: Seq(offset.0), sent_at };
-            if let Some((user, nonce)) = &nonce {
+            if let Some((user, nonce)) = nonce {
                 room.settle(*user, nonce, accepted);
             }
             return Ok(accepted);
@@ -296,8 +296,8 @@ fn conclude(
         Err(error) => error,
     };
     match &error {
-        AppendError::Unknown(_) => room.doubt(nonce.as_ref()),
-        _ => room.release(nonce.as_ref()),
+        AppendError::Unknown(_) => room.doubt(nonce),
+        _ => room.release(nonce),
     }
     Err(error.into())
 }

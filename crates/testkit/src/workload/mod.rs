@@ -101,8 +101,6 @@ pub struct Progress {
     pub rejected: u64,
     /// Attempts without an answer.
     pub unknown: u64,
-    /// Writers that ask again for something that has no answer yet.
-    pub asking_again: u64,
     /// Messages that were shown to readers.
     pub shown: u64,
 }
@@ -115,6 +113,8 @@ struct Shared {
     events: Mutex<Vec<Event>>,
     connections: AtomicU64,
     progress: watch::Sender<Progress>,
+    /// Since when each writer waits for the answers to what it says.
+    open: Mutex<HashMap<usize, Instant>>,
     /// Newest accepted place by room.
     newest: Mutex<HashMap<String, Seq>>,
 }
@@ -199,6 +199,7 @@ impl Run {
             events: Mutex::new(vec![Event::Began(began)]),
             connections: AtomicU64::new(1),
             progress: watch::Sender::default(),
+            open: Mutex::default(),
             newest: Mutex::new(baselines.clone()),
             options,
         });
@@ -232,10 +233,11 @@ impl Run {
         let _ = progress.wait_for(|progress| progress.accepted >= count).await;
     }
 
-    /// Waits until no writer has to ask again: nothing that was said before a fault is open any more.
+    /// Waits until everything that was said before this call has its answer.
     pub async fn until_answered(&self) {
+        let now = Instant::now();
         let mut progress = self.shared.progress.subscribe();
-        let _ = progress.wait_for(|progress| progress.asking_again == 0).await;
+        let _ = progress.wait_for(|_| self.shared.open.lock().values().all(|since| *since > now)).await;
     }
 
     /// Lets the writers stop, once they know what became of everything they said, and waits for that.

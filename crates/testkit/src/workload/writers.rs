@@ -37,24 +37,24 @@ struct Draft {
     text: String,
 }
 
-/// Counts a writer among those that ask again, until it has its answers.
-struct AskingAgain {
+/// Notes that a writer waits for answers, from its first attempt until it has them.
+struct Open {
     shared: Arc<Shared>,
-    writers: u64,
+    writer: usize,
 }
 
-impl AskingAgain {
-    fn note(&mut self) {
-        if self.writers == 0 {
-            self.writers = 1;
-            self.shared.progress.send_modify(|progress| progress.asking_again += 1);
-        }
+impl Open {
+    fn new(shared: Arc<Shared>, writer: usize) -> Self {
+        shared.open.lock().insert(writer, Instant::now());
+        Self { shared, writer }
     }
 }
 
-impl Drop for AskingAgain {
+impl Drop for Open {
     fn drop(&mut self) {
-        self.shared.progress.send_modify(|progress| progress.asking_again -= self.writers);
+        self.shared.open.lock().remove(&self.writer);
+        // Wakes those who wait for this.
+        self.shared.progress.send_modify(|_| {});
     }
 }
 
@@ -133,7 +133,7 @@ impl Writer {
     /// Says these until each has a definite answer, or for too long.
     async fn say(&mut self, mut drafts: Vec<Draft>) {
         let deadline = Instant::now() + self.shared.options.give_up;
-        let mut asking_again = AskingAgain { shared: self.shared.clone(), writers: 0 };
+        let _open = Open::new(self.shared.clone(), self.number);
         loop {
             let attempt = if self.number % REST_EVERY == REST_EVERY - 1 {
                 self.over_rest(&drafts).await
@@ -152,7 +152,6 @@ impl Writer {
             if Instant::now() >= deadline {
                 return;
             }
-            asking_again.note();
             self.pauses.after_failure(attempt.wait).await;
         }
     }
