@@ -7,6 +7,9 @@ const make = (tag, attributes = {}, ...children) => {
   return node;
 };
 
+/** Text with `code` in it. */
+const words = (text) => text.split("`").map((part, at) => (at % 2 ? make("code", {}, part) : part));
+
 /** What a schema looks like, as TypeScript would write it. */
 const shape = (schema, all, depth = 0) => {
   if (!schema) return "unknown";
@@ -42,10 +45,17 @@ const call = (path, method, about, all) => {
     make("tr", {}, make("td", {}, make("code", {}, p.name)), make("td", {}, `${p.in}. ${p.description ?? ""}`)));
   if (parameters.length) inside.append(make("table", {}, make("tbody", {}, ...parameters)));
   if (about.requestBody) inside.append(make("h3", {}, "Body"), body(about.requestBody.content, all));
+  const refusals = [];
   for (const [status, answer] of Object.entries(about.responses ?? {})) {
-    inside.append(make("h3", {}, `${status} ${answer.description ?? ""}`));
-    if (answer.content && !status.startsWith("4") && !status.startsWith("5")) inside.append(body(answer.content, all));
+    const said = [`${status} `, ...words(answer.description ?? "")];
+    if (status >= 400) {
+      refusals.push(make("li", {}, ...said));
+      continue;
+    }
+    inside.append(make("h3", {}, ...said));
+    if (answer.content) inside.append(body(answer.content, all));
   }
+  if (refusals.length) inside.append(make("h3", {}, "Refusals"), make("ul", {}, ...refusals));
   const summary = make("summary", {}, make("span", { class: "method" }, method.toUpperCase()), make("code", {}, path),
     make("span", { class: "said" }, ` ${about.summary ?? ""}`));
   return make("details", {}, summary, inside);

@@ -27,6 +27,7 @@ use std::{
     io,
     net::SocketAddr,
     num::NonZeroUsize,
+    os::unix::fs::DirBuilderExt as _,
     path::Path,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -110,7 +111,8 @@ fn open_log(config: &Config) -> Result<Arc<dyn EventLog>, StartError> {
 }
 
 fn make_data_folder(folder: &Path) -> Result<&Path, StartError> {
-    std::fs::create_dir_all(folder).map_err(|error| {
+    // What is in it is for its owner alone; a folder that is there already keeps the mode it was given.
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
         let folder = folder.display();
         StartError::Disk(format!("cannot make the data folder {folder}: {error}; choose another with --data"))
     })?;

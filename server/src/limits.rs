@@ -34,7 +34,9 @@ pub struct Options {
     pub connections: usize,
 }
 
-/// A bucket for each key, or none at all.
+/// A bucket for each key, or none at all. There are as many as keys came since the last sweep: each costs its owner an
+/// account or a connection, so a flood of 5,000 new addresses a second leaves 300,000 buckets of some 60 bytes, 18 MB,
+/// until it is swept.
 struct Buckets<K: Clone + std::hash::Hash + Eq>(Option<DefaultKeyedRateLimiter<K>>);
 
 impl<K: Clone + std::hash::Hash + Eq> Buckets<K> {

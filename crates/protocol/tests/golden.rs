@@ -2,6 +2,8 @@
 //!
 //! `UPDATE_GOLDEN=1 cargo test -p protocol --test golden` writes them anew; read the diff before committing it.
 
+#![allow(clippy::unwrap_used)] // a test: what fails is the finding
+
 use protocol::{codes::ErrorCode, frames::*, ids::*, objects::*, rest::*};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{collections::BTreeSet, fs, path::PathBuf};

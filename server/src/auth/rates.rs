@@ -5,6 +5,7 @@
 //! bucket; they then share an allowance, which only shows when one of them is abusive.
 
 use super::error::AuthError;
+use crate::limits::network;
 use governor::{
     Quota, RateLimiter,
     clock::{Clock, FakeRelativeClock},
@@ -14,7 +15,7 @@ use governor::{
 };
 use std::{
     hash::{BuildHasher, Hash, RandomState},
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     num::NonZeroU32,
     time::Instant,
 };
@@ -156,14 +157,6 @@ impl Rates {
         limiter.check_key(&bucket).map_err(|not_until| AuthError::RateLimited {
             retry_after: not_until.wait_time_from(self.clock.now()),
         })
-    }
-}
-
-/// What counts as one address: a household or a server gets an IPv6 network of 64 bits and may use any address in it.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        v4 @ IpAddr::V4(_) => v4,
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
     }
 }
 

@@ -43,7 +43,7 @@ const TURN_BYTES_MAX: usize = 256 * 1024;
 /// A socket that takes nothing for so long is given up. Twice the default heartbeat.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long the peer may take to answer our close frame.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Clients are asked to come back spread over this long when the process stops, or over half the grace time.
 const RECONNECT_SPREAD_MAX: Duration = Duration::from_secs(4);
 /// Messages of a resume beyond the first hundred travel in frames of this many.
@@ -283,11 +283,12 @@ impl<T: Transport> Connection<T> {
         // Subscribe first, then look at the past: nothing can fall between. Joining again starts over.
         self.reading.remove(&join.room);
         let subscription = room.feed.subscribe(self.signals.wake.clone());
-        let (recovered, reason, older, snapshot) = match &join.resume {
-            None => (None, None, Vec::new(), room.feed.latest(join.history)),
+        let history = &self.gateway.history;
+        let (recovered, reason, (older, snapshot)) = match &join.resume {
+            None => (None, None, history.latest(&room, join.history).await),
             Some(resume) => match resume_from(&self.gateway, &room, resume).await {
-                Ok(Ok((older, snapshot))) => (Some(true), None, older, snapshot),
-                Ok(Err(reason)) => (Some(false), Some(reason), Vec::new(), room.feed.latest(join.history)),
+                Ok(Ok(past)) => (Some(true), None, past),
+                Ok(Err(reason)) => (Some(false), Some(reason), history.latest(&room, join.history).await),
                 Err(refusal) => return self.refuse(refusal, None, Some(join.room)).await,
             },
         };

@@ -1,6 +1,6 @@
 //! A WebSocket as the [`Transport`] of a connection. It knows no session and no room.
 
-use super::connection::{self, End, Gone, Received, Transport};
+use super::connection::{self, CLOSE_TIMEOUT, End, Gone, Received, Transport};
 use crate::{gateway::Gateway, limits::Place};
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use futures_util::{SinkExt, StreamExt};
@@ -20,7 +20,12 @@ impl Transport for WebSocket {
             Some(Ok(Message::Binary(_))) => Err(End::Close(CloseReason::BinaryFrame)),
             // tungstenite answers pings by itself.
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(Received::Alive),
-            Some(Ok(Message::Close(_))) | None => Err(End::Gone),
+            Some(Ok(Message::Close(_))) => {
+                // The answer to it is only queued by the reading.
+                let _ = tokio::time::timeout(CLOSE_TIMEOUT, SinkExt::flush(self)).await;
+                Err(End::Gone)
+            }
+            None => Err(End::Gone),
             Some(Err(error)) => Err(end_of(error)),
         }
     }

@@ -4,7 +4,7 @@ use super::{App, problem::Refusal};
 use crate::{auth::Identity, clock};
 use axum::{
     body::Bytes,
-    extract::{ConnectInfo, FromRequest, FromRequestParts, Request},
+    extract::{self, ConnectInfo, FromRequest, FromRequestParts, Request},
     http::{HeaderMap, header, request::Parts},
 };
 use protocol::{codes::ErrorCode, limits::BODY_BYTES_MAX};
@@ -66,6 +66,31 @@ impl FromRequestParts<Arc<App>> for MaybeUser {
             return Ok(Self(None));
         }
         User::from_request_parts(parts, app).await.map(|User(identity)| Self(Some(identity)))
+    }
+}
+
+/// The variable parts of the path; what cannot be one of ours leads nowhere.
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Arc<App>> for Path<T> {
+    type Rejection = Refusal;
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
+        let path = extract::Path::from_request_parts(parts, app).await;
+        path.map(|extract::Path(parts)| Self(parts))
+            .map_err(|_| Refusal::new(ErrorCode::NotFound, "there is nothing at this path"))
+    }
+}
+
+/// What stands behind the `?`.
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for Query<T> {
+    type Rejection = Refusal;
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
+        let query = extract::Query::from_request_parts(parts, app).await;
+        query.map(|extract::Query(query)| Self(query)).map_err(|_| {
+            Refusal::new(ErrorCode::BadRequest, "the query cannot be read; give each parameter once")
+        })
     }
 }
 

@@ -19,7 +19,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{any, get, post},
 };
 use chat_store::Store;
 use event_log::EventLog;
@@ -85,6 +85,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/emotes", get(rooms::emotes))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(middleware::from_fn_with_state(app.clone(), refuse_foreign_pages))
         .layer(middleware::from_fn_with_state(app.clone(), limit_requests))
         .layer(middleware::from_fn(no_store));
     let cors = CorsLayer::new()
@@ -108,11 +109,10 @@ pub fn router(app: Arc<App>) -> Router {
             "/docs/docs.css",
             get(|headers: HeaderMap| async move { assets::own("docs.css", &headers).await }),
         )
-        .route(
-            "/api/{*rest}",
-            get(not_found).post(not_found).put(not_found).patch(not_found).delete(not_found),
-        )
-        .fallback(get(assets::client))
+        .route("/api", any(not_found))
+        .route("/api/", any(not_found))
+        .route("/api/{*rest}", any(not_found))
+        .fallback(get(assets::client).fallback(method_not_allowed))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(CompressionLayer::new())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
@@ -162,6 +162,19 @@ async fn limit_requests(
     next: Next,
 ) -> Result<Response, Refusal> {
     app.gateway.limits.request(address).map_err(Refusal::rate_limited)?;
+    Ok(next.run(request).await)
+}
+
+/// Withholding CORS headers keeps another site's page from reading an answer, not from sending a request.
+async fn refuse_foreign_pages(
+    State(app): State<Arc<App>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Refusal> {
+    let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if changes && !upgrade::origin_is_welcome(request.headers(), &app.options.allowed_origins) {
+        return Err(Refusal::new(ErrorCode::Forbidden, "pages of this origin may not call this server"));
+    }
     Ok(next.run(request).await)
 }
 

@@ -2,18 +2,14 @@
 
 use super::{
     App,
-    extract::{Address, Body, MaybeUser, User},
+    extract::{Address, Body, MaybeUser, Path, Query, User},
     problem::Refusal,
 };
 use crate::{
     gateway::connection::{author_of, find_parent},
     rooms::Room,
 };
-use axum::{
-    Json,
-    extract::{Path, Query, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use chat::{admission, message::Draft};
 use protocol::{
     codes::ErrorCode,

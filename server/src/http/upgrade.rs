@@ -69,7 +69,7 @@ pub fn with_limits(upgrade: WebSocketUpgrade, message_bytes_max: usize) -> WebSo
 }
 
 /// Programs send no `Origin`; pages of our own host are welcome, others only if the settings name them.
-fn origin_is_welcome(headers: &HeaderMap, allowed: &[String]) -> bool {
+pub(super) fn origin_is_welcome(headers: &HeaderMap, allowed: &[String]) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else { return true };
     let Ok(origin) = origin.to_str() else { return false };
     if allowed.iter().any(|a| a == origin) {

@@ -227,19 +227,21 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         let Some(append) = self.append.take() else { return };
-        let (Some(nonce), Ok(runtime)) = (self.nonce.take(), tokio::runtime::Handle::try_current()) else {
+        let (Some((user, nonce)), Ok(runtime)) = (self.nonce.take(), tokio::runtime::Handle::try_current())
+        else {
             return;
         };
-        let left = Self {
-            room: self.room.clone(),
-            append: Some(append),
-            id: self.id,
-            sent_at: self.sent_at,
-            nonce: Some(nonce),
-        };
-        // Rare: the sender's connection ended before the log answered. Bounded by the log's own queue.
+        let (room, id, sent_at) = (self.room.clone(), self.id, self.sent_at);
+        // Rare: the sender's connection ended before the log answered. Bounded by the log's own queue. The task holds
+        // no `InFlight`: a runtime that is shutting down drops it at once, and it must not ask for another one then.
         runtime.spawn(async move {
-            let _ = left.land().await;
+            match append.await {
+                Ok(offset) => {
+                    room.settle(user, &nonce, Accepted { id, seq: Seq(offset.0), sent_at });
+                }
+                Err(AppendError::Unknown(_)) => room.doubt(Some(&(user, nonce))),
+                Err(_) => room.release(Some(&(user, nonce))),
+            }
         });
     }
 }

@@ -83,6 +83,8 @@ pub struct Gap {
 pub struct Snapshot {
     /// Encoded messages, oldest first.
     pub messages: Vec<Encoded>,
+    /// Every message of the room after this one is in the ring.
+    pub complete_after: Seq,
     /// The newest message of the room.
     pub last: Seq,
     /// Everything after the snapshot.
@@ -229,7 +231,7 @@ impl Feed {
         let ring = self.ring.read();
         let skip = ring.newest.len().saturating_sub(count);
         let messages = ring.newest.range(skip..).cloned().collect();
-        Snapshot { messages, last: ring.last, cursor: ring.head() }
+        ring.snapshot(messages)
     }
 
     /// All messages after `after`, if the ring goes back that far.
@@ -244,7 +246,7 @@ impl Feed {
             .flat_map(|item| (0..item.messages.len()).map(move |index| Encoded { item: item.clone(), index }))
             .skip_while(|m| m.seq() <= after)
             .collect();
-        Resume::Complete(Snapshot { messages, last: ring.last, cursor: ring.head() })
+        Resume::Complete(ring.snapshot(messages))
     }
 
     /// A message that is still in the ring.
@@ -344,6 +346,10 @@ impl Feed {
 }
 
 impl Ring {
+    fn snapshot(&self, messages: Vec<Encoded>) -> Snapshot {
+        Snapshot { messages, complete_after: self.complete_after, last: self.last, cursor: self.head() }
+    }
+
     fn head(&self) -> Cursor {
         Cursor { next: self.first + self.items.len() as u64, last: self.last }
     }

@@ -6,12 +6,12 @@
 
 use super::{
     Room,
-    feed::{Resume, Snapshot},
+    feed::{Encoded, Resume, Snapshot},
     tail::{READ_BYTES_MAX, READ_RECORDS_MAX, decode},
 };
 use crate::persist::Marks;
 use chat::message::Logged;
-use chat_store::{MessageStore, Page, StoreError};
+use chat_store::{MessageStore, PAGE_ROWS_MAX, Page, StoreError};
 use event_log::{EventLog, Offset, ReadError};
 use protocol::ids::{MessageId, Seq};
 use std::{sync::Arc, time::Duration};
@@ -81,16 +81,20 @@ impl History {
     /// The messages after `after`, at most `limit`, oldest first.
     pub async fn after(&self, room: &Room, after: Seq, limit: usize) -> Result<Vec<Logged>, HistoryError> {
         let stored = Seq(self.marks.stored(room.partition).0);
-        if after >= stored {
-            return self.in_log(room, after, None, limit).await;
-        }
-        let mut page = self.store.page(room.id(), Page::After(after), limit).await?;
-        if page.len() < limit {
+        let mut found = Vec::new();
+        let mut at = after;
+        while at < stored && found.len() < limit {
+            let asked = PAGE_ROWS_MAX.min(limit - found.len());
+            let page = self.store.page(room.id(), Page::After(at), asked).await?;
+            // Only a page that is full may have others behind it.
+            at = page.last().filter(|_| page.len() == asked).map_or(stored, |m| m.seq.min(stored));
             // Beyond its mark the store may have holes; the log has none.
-            page.retain(|m| m.seq <= stored);
-            page.extend(self.in_log(room, stored, None, limit - page.len()).await?);
+            found.extend(page.into_iter().filter(|m| m.seq <= stored));
         }
-        Ok(page)
+        if found.len() < limit {
+            found.extend(self.in_log(room, at, None, limit - found.len()).await?);
+        }
+        Ok(found)
     }
 
     /// The newest messages before `before` (or at all), at most `limit`, oldest first.
@@ -115,6 +119,24 @@ impl History {
         let mut page = self.store.page(room.id(), Page::Before(end), limit - newer.len()).await?;
         page.extend(newer);
         Ok(page)
+    }
+
+    /// The newest messages, at most `count`: older ones first, then those of the snapshot. Nearly always the ring has
+    /// them all. It falls short where large batches or frames of other kinds have pushed messages out of it.
+    ///
+    /// A store that is out of reach keeps nobody from joining: then there are fewer.
+    pub async fn latest(&self, room: &Room, count: usize) -> (Vec<Logged>, Snapshot) {
+        let snapshot = room.feed.latest(count);
+        let missing = count - snapshot.messages.len();
+        if missing == 0 || snapshot.complete_after == Seq(0) {
+            return (Vec::new(), snapshot);
+        }
+        let first = snapshot.messages.first().map_or(Seq(snapshot.last.0 + 1), Encoded::seq);
+        let older = self.before(room, Some(first), missing).await.unwrap_or_else(|error| {
+            tracing::warn!(room = room.slug(), %error, "a join was given less history than it asked for");
+            Vec::new()
+        });
+        (older, snapshot)
     }
 
     /// One message, if the room has it.

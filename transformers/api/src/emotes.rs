@@ -118,6 +118,10 @@ pub(crate) fn is_well_known(word: &str) -> bool {
 
 /// Pictures made of punctuation, as whole words.
 pub(crate) fn is_emoticon(chunk: &str) -> bool {
+    // Most short words, at a glance.
+    if chunk.bytes().all(|b| b.is_ascii_lowercase()) {
+        return matches!(chunk, "xd" | "uwu" | "owo");
+    }
     chunk.len() <= 4
         && matches!(
             chunk,
@@ -129,7 +133,6 @@ pub(crate) fn is_emoticon(chunk: &str) -> bool {
                 | "D:"
                 | "xD"
                 | "XD"
-                | "xd"
                 | ":P"
                 | ":p"
                 | ";P"
@@ -164,8 +167,6 @@ pub(crate) fn is_emoticon(chunk: &str) -> bool {
                 | "=)"
                 | "=("
                 | "=D"
-                | "uwu"
-                | "owo"
                 | "UwU"
                 | "OwO"
                 | ">_<"
@@ -189,5 +190,15 @@ mod tests {
         assert!(names.contains("peepoClap") && names.contains("Kappa"));
         assert!(!names.contains("kappa"));
         assert!(EmoteNames::new().is_empty());
+    }
+
+    #[test]
+    fn pictures_of_letters_are_whole_words() {
+        for picture in ["xd", "xD", "XD", "uwu", "UwU", "owo", "OwO", "D:", "o7", "B)", "O_o", ":3", "<3"] {
+            assert!(is_emoticon(picture), "{picture}");
+        }
+        for word in ["", "x", "ok", "xdd", "o", "Uwu", "7", ":", "D"] {
+            assert!(!is_emoticon(word), "{word}");
+        }
     }
 }

@@ -4,7 +4,8 @@
 //! [`Transformer`], then read the crate `transformer-plain` for the smallest style there is and
 //! `transformer-bestie` for a whole voice. A style that is more than a few words is built like this: [`pieces`]
 //! cuts the line, [`Reading`] says what kind of line it is, [`Lexicon`] finds the words to replace, [`Choice`]
-//! decides, and [`Output`] collects within the bounds.
+//! decides, and [`Output`] collects within the bounds. Most need not put these together themselves: [`speech`] says a
+//! line with the words, frames and manners of a style, and `transformer-skibidi` is an example.
 //!
 //! # The laws
 //! For every [`Line`] whose text is what admission lets through (1 to [`INPUT_CODE_POINTS_MAX`] code points, no
@@ -16,7 +17,7 @@
 //!    unchanged, in the same order.
 //! 5. **Never empty** for non-empty input, and never with control characters.
 //!
-//! The feature `laws` brings them as a test suite (`laws::check`) together with the golden harness
+//! The feature `laws` brings them as a test suite (`laws::Suite`) together with the golden harness
 //! (`golden::check`); styles use both as a dev-dependency.
 
 mod case;
@@ -26,6 +27,7 @@ mod lexicon;
 mod output;
 mod piece;
 mod reading;
+pub mod speech;
 
 #[cfg(any(test, feature = "laws"))]
 pub mod golden;
@@ -38,7 +40,7 @@ pub use emotes::EmoteNames;
 pub use lexicon::{Found, Lexicon};
 pub use output::Output;
 pub use piece::{Kind, Piece, pieces};
-pub use reading::{Reading, is_greeting, is_laughter};
+pub use reading::{Greeted, Reading, greeted, is_greeting, is_laughter};
 
 /// Most code points that a line may have before its style.
 pub const INPUT_CODE_POINTS_MAX: usize = 500;

@@ -29,15 +29,15 @@ impl Reading {
         let mut reading = Self::default();
         let (mut upper, mut lower) = (0_usize, 0_usize);
         let mut bare = true;
-        // The first two words of the clause that is open, without a greeting before them.
-        let mut opening: [&str; 2] = ["", ""];
+        // The first words of the clause that is open, without a greeting before them.
+        let mut opening = [""; 3];
         let mut clause_words = 0;
         let mut first = "";
         let mut end = "";
         for piece in pieces {
             match piece.kind {
                 Kind::Word => {
-                    bare = bare && (is_greeting(piece.text) || is_greeted(piece.text));
+                    bare = bare && (is_greeting(piece.text) || greeted(piece.text).is_some());
                     match reading.words {
                         0 => {
                             first = piece.text;
@@ -89,7 +89,7 @@ impl Reading {
         reading.bare_greeting =
             reading.greeting && bare && reading.words <= 6 && !end.contains(['?', '？', '؟']);
         reading.question = end.contains(['?', '？', '؟'])
-            || (clause_words >= 2 && !end.contains(['.', '!']) && asks(opening[0], opening[1]));
+            || (clause_words >= 2 && !end.contains(['.', '!']) && asks(opening));
         reading
     }
 }
@@ -140,10 +140,26 @@ pub fn is_greeting(word: &str) -> bool {
     word.len() <= 9 && is(word, WORDS)
 }
 
-/// Who or what may stand beside a greeting without making it a statement.
-fn is_greeted(word: &str) -> bool {
-    const WORDS: &[&str] = &[
-        "there",
+/// What a word beside a greeting does there; it does not make a statement of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Greeted {
+    /// Somebody without a name: `there`, `dude`.
+    One,
+    /// Several: `everyone`, `chat`.
+    Many,
+    /// Somebody who is called as every style calls them: `you`, `mods`.
+    Called,
+    /// Nobody: the `to` and `the` of `hi to the chat`, the `morning` of `good morning`.
+    Nobody,
+}
+
+/// What `word` does beside a greeting; none if it says something of its own.
+#[must_use]
+pub fn greeted(word: &str) -> Option<Greeted> {
+    const ONE: &[&str] = &[
+        "there", "friend", "bro", "dude", "man", "mate", "buddy", "pal", "girl", "sir", "again", "streamer",
+    ];
+    const MANY: &[&str] = &[
         "everyone",
         "everybody",
         "all",
@@ -151,47 +167,30 @@ fn is_greeted(word: &str) -> bool {
         "guys",
         "folks",
         "people",
-        "friend",
         "friends",
-        "again",
         "peeps",
-        "mods",
-        "bestie",
-        "besties",
-        "bro",
         "bros",
-        "dude",
-        "man",
-        "girl",
-        "girls",
         "gang",
         "team",
-        "world",
-        "to",
-        "you",
-        "and",
         "y'all",
         "yall",
-        "streamer",
         "fam",
-        "mate",
         "mates",
         "boys",
         "ladies",
+        "girls",
+        "world",
         "gentlemen",
-        "good",
-        "morning",
-        "evening",
-        "afternoon",
-        "day",
-        "my",
-        "the",
-        "from",
-        "buddy",
-        "pal",
-        "sir",
     ];
-    word.len() <= 9 && is(word, WORDS)
+    const CALLED: &[&str] = &["bestie", "besties", "mods", "you"];
+    const NOBODY: &[&str] =
+        &["to", "and", "good", "morning", "evening", "afternoon", "day", "my", "the", "from"];
+    if word.len() > 9 {
+        return None;
+    }
+    [(ONE, Greeted::One), (MANY, Greeted::Many), (CALLED, Greeted::Called), (NOBODY, Greeted::Nobody)]
+        .into_iter()
+        .find_map(|(words, greeted)| is(word, words).then_some(greeted))
 }
 
 /// Whether `word` only leads up to what a clause says: `mods can you …`, `but is it …`.
@@ -229,12 +228,14 @@ pub fn is_laughter(word: &str) -> bool {
     (word.len() <= 8 && is(word, WORDS)) || rolling()
 }
 
-/// Whether a line that begins `first second` asks, in case it has no question mark.
-fn asks(first: &str, second: &str) -> bool {
+/// Whether a clause with this opening asks, in case it has no question mark.
+fn asks([first, second, third]: [&str; 3]) -> bool {
     const VERBS: &[&str] = &[
         "is", "are", "am", "was", "were", "do", "does", "did", "can", "could", "will", "would", "should",
         "has", "have", "u", "you", "r",
     ];
+    /// Of these, how many ask at the head of a clause.
+    const ASKING_VERBS: usize = 15;
     const WHO: &[&str] = &[
         "i", "you", "u", "we", "they", "he", "she", "it", "this", "that", "there", "the", "my", "your",
         "anyone", "anybody", "someone", "somebody", "chat", "everyone", "ya", "any", "these", "those",
@@ -243,7 +244,12 @@ fn asks(first: &str, second: &str) -> bool {
     if is(first, &["how"]) {
         is(second, VERBS) || is(second, &["to", "much", "many", "long", "old", "come", "tall", "often"])
     } else if is(first, &["what", "whats", "what's"]) {
-        !is(first, &["what"]) || is(second, VERBS) || is(second, &["time", "game", "song", "rank", "about"])
+        !is(first, &["what"])
+            || is(second, VERBS)
+            || is(second, &["time", "game", "song", "rank", "about"])
+            || (is(second, &["happened", "happens"]) && !is(third, VERBS))
+            // `what keyboard do you use`, but neither `what a day is this` nor `what they did`.
+            || (is(third, &VERBS[..ASKING_VERBS]) && !is(second, WHO) && !is(second, &["a", "an", "happened"]))
     } else if is(first, &["who", "where", "why", "wheres", "where's", "who's", "whos", "whose", "which"]) {
         true
     } else if is(first, &["when", "whens", "when's"]) {
@@ -252,7 +258,7 @@ fn asks(first: &str, second: &str) -> bool {
         true
     } else {
         // `do it` and `have you …` begin alike; the first commands.
-        is(first, &VERBS[..15])
+        is(first, &VERBS[..ASKING_VERBS])
             && is(second, WHO)
             && !(is(first, &["do"]) && is(second, &["it", "this", "that", "the"]))
     }
@@ -290,6 +296,9 @@ mod tests {
             "why Kappa ?",
             "anyone up",
             "mods can you help",
+            "what keyboard do you use",
+            "what happened to the intro",
+            "i missed it, what happened",
         ] {
             assert!(read(text).question, "{text}");
         }
@@ -301,6 +310,9 @@ mod tests {
             "why not.",
             "chat is wild",
             "guys are mean",
+            "what a game is this",
+            "what they did is mean",
+            "what happened was wild",
             "is? no",
             "when he dies",
             "https://a.b/?x",
@@ -318,6 +330,16 @@ mod tests {
         }
         for text in ["hi what game is this", "hello?", "hey 5", "there", "good game", "hi see https://a.b"] {
             assert!(!read(text).bare_greeting, "{text}");
+        }
+        for (word, who) in [
+            ("There", Some(Greeted::One)),
+            ("GENTLEMEN", Some(Greeted::Many)),
+            ("mods", Some(Greeted::Called)),
+            ("my", Some(Greeted::Nobody)),
+            ("game", None),
+            ("everybodyy", None),
+        ] {
+            assert_eq!(greeted(word), who, "{word}");
         }
         assert!(read("hi what game is this").greeting);
         assert!(!read("morale").greeting);

@@ -341,12 +341,12 @@ fn topics() -> &'static Lexicon {
         Lexicon::new(&[
             (
                 "sad|depressed|crying|cry|lonely|heartbroken|want to die|wanna die|kill myself|suicidal|grief|funeral|passed away|broke up|dumped me|my dog died|my cat \
-                 died|my dad died|my mom died|grandma died|grandpa died|died yesterday|died today|dog died|cat died|miss you|i miss my|fired|failed my|hospital|cancer|anxious|anxiety|rough day|bad day|worst day|hurts|got dumped|i'm not ok|im \
+                 died|my dad died|my mom died|grandma died|grandpa died|died yesterday|died today|dog died|cat died|miss you|i miss my|fired|failed my|hospital|likes me|feel sick|feeling sick|cat is sick|dog is sick|mom is sick|dad is sick|cancer|anxious|anxiety|rough day|bad day|worst day|hurts|got dumped|i'm not ok|im \
                  not ok|feeling down|hate my life|hate myself",
                 &["sad"],
             ),
             (
-                "bye|goodbye|cya|gn|goodnight|good night|gotta go|gtg|g2g|see you|see ya|see u|heading out|off to bed|going to \
+                "bye|goodbye|cya|gn|goodnight|good night|gotta go|gtg|g2g|see you later|see you tomorrow|see you soon|see you all|see you guys|see you next|see ya|heading out|off to bed|going to \
                  bed|going to sleep|have to go|logging off",
                 &["bye"],
             ),

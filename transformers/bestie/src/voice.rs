@@ -1,6 +1,9 @@
 //! How the bestie says a line: the ritual for greetings, the weaving of words for everything else.
 
-use transformer_api::{Case, Choice, Found, Kind, Line, Output, Piece, Reading, is_greeting, is_laughter};
+use transformer_api::speech::article_before;
+use transformer_api::{
+    Case, Choice, Found, Greeted, Kind, Line, Output, Piece, Reading, greeted, is_greeting, is_laughter,
+};
 
 use crate::frames::{ASIDES, Mood, QUESTION_TAGS, SOFT_TAGS, TAGS};
 use crate::words;
@@ -25,13 +28,13 @@ pub(crate) fn ritual(line: Line<'_>, pieces: &[Piece<'_>]) -> String {
     let mut out = Output::new(line.text);
     out.add("Hey bestie! ✨💅  Fr fr, ");
     let last = pieces.iter().rposition(|p| matches!(p.kind, Kind::Word | Kind::Mention)).unwrap_or(0);
-    let mut greeted = false;
+    let mut anybody = false;
     for (at, piece) in pieces.iter().enumerate() {
         match piece.kind {
             Kind::Word => {
                 let case = Case::of(piece.text);
                 let by = if at == 0 || is_greeting(piece.text) { None } else { addressee(piece.text) };
-                greeted |= by.is_some() || is_person(piece.text);
+                anybody |= by.is_some() || greeted(piece.text) == Some(Greeted::Called);
                 match by {
                     Some(by) => _ = out.replace(piece.text, by, case),
                     None if at == 0 && case == Case::Capital => {
@@ -41,7 +44,7 @@ pub(crate) fn ritual(line: Line<'_>, pieces: &[Piece<'_>]) -> String {
                 }
             }
             Kind::Mention => {
-                greeted = true;
+                anybody = true;
                 out.pass(piece.text);
             }
             // The ritual brings its own stops.
@@ -50,7 +53,7 @@ pub(crate) fn ritual(line: Line<'_>, pieces: &[Piece<'_>]) -> String {
         }
         if at == last {
             // With nobody named, it is the bestie who is greeted.
-            if !greeted {
+            if !anybody {
                 let shouted = Case::of(piece.text) == Case::Upper;
                 out.add_in(" bestie", if shouted { Case::Upper } else { Case::Lower });
             }
@@ -61,43 +64,13 @@ pub(crate) fn ritual(line: Line<'_>, pieces: &[Piece<'_>]) -> String {
     out.finish()
 }
 
+/// How the bestie calls whoever `word` greets.
 fn addressee(word: &str) -> Option<&'static str> {
-    let is = |of: &[&str]| of.iter().any(|known| known.eq_ignore_ascii_case(word));
-    if is(&[
-        "there", "friend", "bro", "dude", "man", "mate", "buddy", "pal", "girl", "sir", "again", "streamer",
-    ]) {
-        Some("bestie")
-    } else if is(&[
-        "everyone",
-        "everybody",
-        "all",
-        "chat",
-        "guys",
-        "folks",
-        "people",
-        "friends",
-        "peeps",
-        "bros",
-        "gang",
-        "team",
-        "y'all",
-        "yall",
-        "fam",
-        "mates",
-        "boys",
-        "ladies",
-        "girls",
-        "world",
-        "gentlemen",
-    ]) {
-        Some("besties")
-    } else {
-        None
+    match greeted(word)? {
+        Greeted::One => Some("bestie"),
+        Greeted::Many => Some("besties"),
+        Greeted::Called | Greeted::Nobody => None,
     }
-}
-
-fn is_person(word: &str) -> bool {
-    ["bestie", "besties", "mods", "you"].iter().any(|known| known.eq_ignore_ascii_case(word))
 }
 
 /// Any line that is more than a greeting.
@@ -306,7 +279,9 @@ impl Weaver<'_> {
         at.checked_sub(1).and_then(word).is_some_and(|before| !is_laughter(before))
             && word(at + 1).is_some_and(|next| {
                 is_laughter(next)
-                    || ["omg", "omfg", "sorry"].iter().any(|gasp| gasp.eq_ignore_ascii_case(next))
+                    || ["omg", "omfg", "sorry", "gg", "ggs"]
+                        .iter()
+                        .any(|gasp| gasp.eq_ignore_ascii_case(next))
             })
     }
 
@@ -377,7 +352,6 @@ impl Weaver<'_> {
         for own in ["a ", "an ", "the "] {
             answer = answer.strip_prefix(own).unwrap_or(answer);
         }
-        let vowel = answer.starts_with(['a', 'e', 'i', 'o', 'u']);
         let case = match Case::of(article) {
             _ if self.reading.shouting => Case::Upper,
             _ if self.capital => Case::Capital,
@@ -385,7 +359,7 @@ impl Weaver<'_> {
         };
         self.capital = false;
         self.small = false;
-        self.out.replace(article, if vowel { "an" } else { "a" }, case);
+        self.out.replace(article, article_before(answer), case);
         self.out.pass(self.pieces[at + 1].text);
         self.previous = &[];
         self.spare += SPARE_CODE_POINTS.min(answer.len());
@@ -412,7 +386,9 @@ impl Weaver<'_> {
             return;
         }
         let next = self.pieces.iter().skip(at + pieces).find(|p| p.kind != Kind::Space);
-        if next.is_some_and(|p| p.kind == Kind::Word && addressee(p.text).is_none() && !is_person(p.text)) {
+        if next
+            .is_some_and(|p| p.kind == Kind::Word && matches!(greeted(p.text), None | Some(Greeted::Nobody)))
+        {
             let case = if self.reading.shouting { Case::Upper } else { Case::Lower };
             self.out.add_in(" bestie,", case);
         }

@@ -8,7 +8,7 @@ mod frames;
 mod voice;
 mod words;
 
-use transformer_api::{Line, Reading, Transformer, pieces};
+use transformer_api::{Line, Transformer, speech};
 
 /// The style `corporate`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,9 +28,7 @@ impl Transformer for Corporate {
     }
 
     fn transform(&self, line: Line<'_>) -> String {
-        let pieces = pieces(line.text, line.emotes);
-        let reading = Reading::of(&pieces);
-        voice::say(line, &pieces, reading)
+        speech::say(voice::Mail::default(), line)
     }
 }
 

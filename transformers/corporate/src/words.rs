@@ -1,7 +1,7 @@
 //! What a middle manager says instead: words and phrases, words that stand alone, question words, moods.
 //!
 //! Answers keep the grammar of what they stand for, so that the sentence around them survives. They are written
-//! small; the voice sets the capital at a sentence's beginning. A trailing ` on` falls where nothing follows it.
+//! small; the voice sets the capital at a sentence's beginning. A trailing ` on` falls where no object follows it.
 
 /// Word or phrase, and what may be said instead.
 pub(crate) const WORDS: &[(&str, &[&str])] = &[
@@ -84,7 +84,6 @@ pub(crate) const WORDS: &[(&str, &[&str])] = &[
     ("ok|okay|alright", &["acknowledged,"]),
     ("maybe", &["pending approval,"]),
     ("no way", &["I would challenge that assumption"]),
-    ("never", &["not in this fiscal year"]),
     ("omg|oh my god|wow|whoa", &["notably,", "noted with interest:"]),
     ("oh no|rip", &["this is a setback"]),
     ("lol|lmao|lmfao|rofl", &["(a highly engaging data point)", "(engagement is up)"]),
@@ -198,6 +197,9 @@ pub(crate) const WORDS: &[(&str, &[&str])] = &[
     ("game", &["initiative"]),
     ("games", &["initiatives"]),
     ("play", &["execute on"]),
+    ("that play", &["that deliverable"]),
+    ("this play", &["this deliverable"]),
+    ("the play", &["the deliverable"]),
     ("playing", &["executing on"]),
     ("played", &["executed on"]),
     ("win", &["deliver on"]),
@@ -226,6 +228,7 @@ pub(crate) const WORDS: &[(&str, &[&str])] = &[
     ("threw|choked", &["missed the milestone on"]),
     ("throwing", &["derailing"]),
     ("gg|ggs", &["great alignment"]),
+    ("again gg", &["on a recurring basis. Great alignment"]),
     ("gg wp|ggwp|good game|ggs wp", &["great alignment and strong execution"]),
     ("ez|easy", &["low-hanging fruit"]),
     ("clutch", &["just-in-time delivery"]),
@@ -276,6 +279,7 @@ pub(crate) const WORDS: &[(&str, &[&str])] = &[
     ("streaming", &["presenting"]),
     ("video|vid|vod", &["video asset"]),
     ("clip|clips", &["case study"]),
+    ("someone clip that|someone clip it", &["a stakeholder is kindly asked to capture that as a case study"]),
     ("clip it|clip that|clip this", &["let us capture that as a case study"]),
     ("song|track", &["audio asset"]),
     ("music", &["background audio"]),
@@ -292,8 +296,10 @@ pub(crate) const WORDS: &[(&str, &[&str])] = &[
     ("ban", &["offboard"]),
     ("banned", &["offboarded"]),
     ("unban", &["re-onboard"]),
-    ("timeout|timed out", &["placed on administrative leave"]),
-    ("kick|kicked", &["offboard"]),
+    ("timeout", &["administrative leave"]),
+    ("timed out", &["placed on administrative leave"]),
+    ("kick", &["offboard"]),
+    ("kicked", &["offboarded"]),
     ("mic|microphone", &["audio channel"]),
     ("camera|cam|webcam", &["video channel"]),
     ("watch", &["attend"]),
@@ -329,6 +335,9 @@ pub(crate) const WORDS: &[(&str, &[&str])] = &[
     ("finish", &["close out"]),
     ("finished|done", &["closed out"]),
     ("wait", &["hold for approval"]),
+    ("can't wait to|cant wait to", &["am highly motivated to"]),
+    ("can't wait for|cant wait for", &["am closely tracking"]),
+    ("can't wait|cant wait", &["am highly motivated"]),
     ("try", &["pilot"]),
     ("trying", &["piloting"]),
     ("buy", &["procure"]),
@@ -338,6 +347,7 @@ pub(crate) const WORDS: &[(&str, &[&str])] = &[
     ("steal", &["repurpose"]),
     ("stole|stolen", &["repurposed"]),
     ("sleep", &["recharge offline"]),
+    ("need sleep", &["require offline recharging"]),
     ("sleeping|asleep", &["working asynchronously"]),
     ("going to bed", &["going offline"]),
     ("eat", &["have a working lunch of"]),
@@ -368,7 +378,11 @@ pub(crate) const WORDS: &[(&str, &[&str])] = &[
     ("hungry|starving", &["in need of catering"]),
     ("busy", &["at capacity"]),
     ("rich", &["well capitalized"]),
-    ("poor|broke", &["under-resourced"]),
+    ("poor", &["under-resourced"]),
+    ("i'm broke|im broke|i am broke", &["I am under-resourced"]),
+    ("so broke", &["so under-resourced"]),
+    ("is broke", &["is under-resourced"]),
+    ("are broke", &["are under-resourced"]),
     ("lucky", &["favorably positioned"]),
     ("hard|difficult", &["resource-intensive"]),
     ("impossible", &["out of scope"]),
@@ -383,7 +397,8 @@ pub(crate) const WORDS: &[(&str, &[&str])] = &[
     ("true|facts", &["supported by the data"]),
     ("hot", &["trending"]),
     ("down", &["experiencing an outage"]),
-    ("very|super|extremely|really", &["highly"]),
+    ("very|super|extremely", &["highly"]),
+    ("really", &["genuinely"]),
     ("actually|literally", &["effectively"]),
     ("always", &["on a recurring basis"]),
     ("again", &["once again, as in last quarter", "on a recurring basis"]),
@@ -410,6 +425,10 @@ pub(crate) const WORDS: &[(&str, &[&str])] = &[
     ("exam|test", &["certification"]),
     ("school|class", &["training program"]),
     ("house|home", &["remote office"]),
+    ("go home", &["return to the remote office"]),
+    ("going home", &["returning to the remote office"]),
+    ("got home|came home|went home", &["returned to the remote office"]),
+    ("at home", &["at the remote office"]),
     ("phone", &["mobile device"]),
     ("pc|computer|laptop", &["workstation"]),
     ("problem|issue|problems|issues", &["challenge"]),
@@ -442,6 +461,7 @@ pub(crate) const ALONE: &[(&str, &[&str])] = &[
     ("ok|okay|alright|kk", &["acknowledged.", "noted with thanks.", "aligned."]),
     ("yes|yeah|yep|yup|yea", &["confirmed.", "fully aligned.", "approved."]),
     ("no|nope|nah|naw", &["we are not aligned.", "this is not approved.", "respectfully, no."]),
+    ("never", &["not in this fiscal year."]),
     ("maybe", &["pending approval.", "I will take that back to the team."]),
     ("idk|i don't know|i dont know|dunno", &["I will need to circle back on that."]),
     ("bye|goodbye|cya|see ya|see you", &["best regards", "kind regards"]),
@@ -499,24 +519,25 @@ pub(crate) const QUESTIONS: &[(&str, &[&str])] = &[
 pub(crate) const MOODS: &[(&str, &[&str])] = &[
     (
         "sad|depressed|lonely|heartbroken|crying|cry|cried|upset|anxious|funeral|dog died|cat died|left me|\
-         likes me|nobody cares|miss him|miss her|bad day|rough day|hurts|grief|kms|hate my life|failed my|\
+         likes me|nobody cares|miss him|miss her|hospital|feel sick|feeling sick|cat is sick|dog is sick|bad day|rough day|hurts|grief|kms|hate my life|failed my|\
          got fired|lost my job|lost my dad|lost my mom|feel bad|tired|exhausted",
         &["sad"],
     ),
     (
         "bad|trash|garbage|suck|sucks|idiot|stupid|dumb|noob|loser|clown|terrible|worst|awful|ugly|boring|\
          cringe|horrible|hate|throwing|dogwater|washed|moron|shut up|fool|ratio|skill issue|lying|liar|stole",
-        &["feedback"],
+        &["blame"],
     ),
     (
         "good|great|amazing|awesome|love|best|beautiful|perfect|goat|legend|king|queen|nice|clutch|incredible|\
          cute|handsome|genius|insane|well played|clean|cracked|goated|based|what a play",
-        &["kudos"],
+        &["praise"],
     ),
     ("gg|ggs|ggwp|won|win|victory|clutched|ez|w|winner|winning|lets go|let's go|first", &["win"]),
-    ("lost|died|dead|lose|fail|l|f|losing|death|dying|choked|failed|again|no money", &["setback"]),
+    ("lost|died|dead|lose|fail|l|f|losing|death|dying|choked|failed|again|no money", &["loss"]),
+    ("first time", &["plain"]),
     ("food|pizza|burger|eat|eating|hungry|lunch|dinner|snack|cookies|cake|ate|coffee|beer|party", &["food"]),
-    ("lag|laggy|lagging|buffering|fps|crash|crashed|frozen|ping|bug|wifi|broken|server", &["outage"]),
+    ("lag|laggy|lagging|buffering|fps|crash|crashed|frozen|ping|bug|wifi|broken|server", &["lag"]),
     ("bye|goodbye|cya|gn|goodnight|good night|gtg|gotta go|see ya|going to bed", &["bye"]),
     ("thanks|thank|thx|ty|tysm|welcome|congrats|sorry", &["thanks"]),
 ];

@@ -14,8 +14,10 @@
 //!
 //! The lines come from the module `lines`; they know which of their words are protected without asking the
 //! tokeniser. Time is not measured: law 3's "linear" follows from the bound on what a style may say and from
-//! reading each piece once. `LAWS_CASES` sets how many lines are tried, 512 if unset.
+//! reading each piece once. `LAWS_CASES` sets how many lines are tried, 512 if unset. What a lively style promises
+//! beyond the laws is in [`Habits`].
 
+mod habits;
 mod lines;
 #[cfg(test)]
 mod tests;
@@ -25,6 +27,7 @@ use std::fmt;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use unicode_segmentation::UnicodeSegmentation as _;
 
+pub use habits::Habits;
 pub use lines::{Typed, typed};
 
 use crate::{EmoteNames, INPUT_CODE_POINTS_MAX, Line, OUTPUT_CODE_POINTS_MAX, Seed, Transformer};

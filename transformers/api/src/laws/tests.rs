@@ -137,3 +137,43 @@ fn a_name_that_configuration_could_not_hold_is_found() {
     }
     assert!(Suite::new(&Misnamed).run().is_err());
 }
+
+#[track_caller]
+fn lacks(habit: &str, transform: fn(Line<'_>) -> String) {
+    let broken = Habits::new(&Style(transform)).ways(3).run().expect_err("a dull style passed").to_string();
+    assert!(broken.contains(habit), "{broken}");
+}
+
+#[test]
+fn a_lively_style_has_every_habit() {
+    Habits::new(&Style(|line| format!("{}? {}", line.text, line.seed.0))).ways(300).check();
+}
+
+#[test]
+fn one_answer_for_every_seed_is_found() {
+    lacks("in 1 ways only", |line| format!("{}!", line.text));
+    lacks("in 2 ways only", |line| format!("{} {}", line.text, line.seed.0 % 2));
+}
+
+#[test]
+fn a_line_passed_on_is_found() {
+    lacks("\"67\": passed on unchanged", |line| match line.text {
+        "67" if line.seed.0 == 299 => "67".into(),
+        text => format!("{text} {}", line.seed.0),
+    });
+}
+
+#[test]
+fn a_line_that_swells_is_found() {
+    lacks("grew beyond", |line| {
+        format!("{} {} {}", line.text, line.seed.0, "very ".repeat(line.text.len() / 2))
+    });
+}
+
+#[test]
+fn a_question_that_became_a_statement_is_found() {
+    lacks("no question any more", |line| match line.seed.0 {
+        299 => line.text.replace("what game", "the game") + ".",
+        seed => format!("{}? {seed}", line.text),
+    });
+}
