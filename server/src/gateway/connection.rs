@@ -283,12 +283,11 @@ impl<T: Transport> Connection<T> {
         // Subscribe first, then look at the past: nothing can fall between. Joining again starts over.
         self.reading.remove(&join.room);
         let subscription = room.feed.subscribe(self.signals.wake.clone());
-        let history = &self.gateway.history;
         let (recovered, reason, (older, snapshot)) = match &join.resume {
-            None => (None, None, history.latest(&room, join.history).await),
+            None => (None, None, (Vec::new(), room.feed.latest(join.history))),
             Some(resume) => match resume_from(&self.gateway, &room, resume).await {
                 Ok(Ok(past)) => (Some(true), None, past),
-                Ok(Err(reason)) => (Some(false), Some(reason), history.latest(&room, join.history).await),
+                Ok(Err(reason)) => (Some(false), Some(reason), (Vec::new(), room.feed.latest(join.history))),
                 Err(refusal) => return self.refuse(refusal, None, Some(join.room)).await,
             },
         };

@@ -83,8 +83,6 @@ pub struct Gap {
 pub struct Snapshot {
     /// Encoded messages, oldest first.
     pub messages: Vec<Encoded>,
-    /// Every message of the room after this one is in the ring.
-    pub complete_after: Seq,
     /// The newest message of the room.
     pub last: Seq,
     /// Everything after the snapshot.
@@ -347,7 +345,7 @@ impl Feed {
 
 impl Ring {
     fn snapshot(&self, messages: Vec<Encoded>) -> Snapshot {
-        Snapshot { messages, complete_after: self.complete_after, last: self.last, cursor: self.head() }
+        Snapshot { messages, last: self.last, cursor: self.head() }
     }
 
     fn head(&self) -> Cursor {

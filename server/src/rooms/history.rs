@@ -6,7 +6,7 @@
 
 use super::{
     Room,
-    feed::{Encoded, Resume, Snapshot},
+    feed::{Resume, Snapshot},
     tail::{READ_BYTES_MAX, READ_RECORDS_MAX, decode},
 };
 use crate::persist::Marks;
@@ -119,24 +119,6 @@ impl History {
         let mut page = self.store.page(room.id(), Page::Before(end), limit - newer.len()).await?;
         page.extend(newer);
         Ok(page)
-    }
-
-    /// The newest messages, at most `count`: older ones first, then those of the snapshot. Nearly always the ring has
-    /// them all. It falls short where large batches or frames of other kinds have pushed messages out of it.
-    ///
-    /// A store that is out of reach keeps nobody from joining: then there are fewer.
-    pub async fn latest(&self, room: &Room, count: usize) -> (Vec<Logged>, Snapshot) {
-        let snapshot = room.feed.latest(count);
-        let missing = count - snapshot.messages.len();
-        if missing == 0 || snapshot.complete_after == Seq(0) {
-            return (Vec::new(), snapshot);
-        }
-        let first = snapshot.messages.first().map_or(Seq(snapshot.last.0 + 1), Encoded::seq);
-        let older = self.before(room, Some(first), missing).await.unwrap_or_else(|error| {
-            tracing::warn!(room = room.slug(), %error, "a join was given less history than it asked for");
-            Vec::new()
-        });
-        (older, snapshot)
     }
 
     /// One message, if the room has it.
