@@ -325,7 +325,11 @@ async fn trouble(sim: &Arc<Sim>) {
             continue;
         }
         let fault = dice.pick(&sim.plan.faults);
-        let lasts = dice.millis(20..=4_000);
+        // A store that is away all night shows whether the log is trimmed before its time.
+        let lasts = match (fault, sim.plan.night) {
+            (Fault::StoreAway | Fault::StoreFull, Some(night)) if dice.percent(50) => night,
+            _ => dice.millis(20..=4_000),
+        };
         sim.trace.note(|| format!("fault: {fault:?} for {lasts:?}"));
         match fault {
             Fault::Kill => {
