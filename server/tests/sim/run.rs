@@ -272,7 +272,7 @@ async fn play(seed: u64, traced: bool) -> Outcome {
         (0..sim.plan.readers).map(|_| tokio::spawn(clients::read(sim.clone(), sim.dice.fork()))).collect();
     others.push(tokio::spawn(clients::read_pages(sim.clone(), sim.dice.fork())));
     if sim.dice.percent(30) {
-        others.push(tokio::spawn(clients::abuse(sim.clone(), sim.dice.fork())));
+        others.push(tokio::spawn(clients::abuse::run(sim.clone(), sim.dice.fork())));
     }
     if sim.plan.night.is_some() {
         others.push(tokio::spawn(night(sim.clone())));
