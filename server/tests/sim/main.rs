@@ -26,7 +26,7 @@ use run::{Outcome, run};
 const KEPT: &[(u64, &str)] = &[];
 
 /// Seeds of a usual run.
-const SEEDS: u64 = 500;
+const SEEDS: u64 = 2_000;
 
 fn told(seed: u64, outcome: &Outcome) -> String {
     let mut text = format!("seed {seed} found something; see it again with\n");
