@@ -197,6 +197,8 @@ impl Writer {
     async fn until_answered(&mut self, window: usize) {
         while !self.lines.is_empty() {
             let connection = Connection::open(&self.sim, &self.dice).await;
+            let lines = std::mem::take(&mut self.lines);
+            self.lines = lines.into_iter().filter(|line| self.has_hope(line)).collect();
             if connection.auth(&self.token).await {
                 let end = self.talk(&connection, window).await;
                 self.lose_hope(end);

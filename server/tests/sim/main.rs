@@ -22,10 +22,18 @@ mod world;
 
 use run::{Outcome, run};
 
-/// Seeds that once found something, each with what it was. They run before all others.
-const KEPT: &[(u64, &str)] = &[];
+/// Seeds that once found something, each with what it was. They run before all others. When the simulation itself draws
+/// other dice, a seed means another run: then take the bug back by hand and look for the seed that finds it now.
+const KEPT: &[(u64, &str)] = &[
+    (8, "stale-join: large batches pushed out of the ring what a join shows"),
+    (
+        45,
+        "aborted-read: a nonce was free again while its first send was in doubt, and its second one refused",
+    ),
+    (220, "liveness: a crash brought back a checkpoint from before the trimmed log, and no start came up"),
+];
 
-/// Seeds of a usual run.
+/// Seeds of a usual run: nearly two minutes of one core without optimisation.
 const SEEDS: u64 = 2_000;
 
 fn told(seed: u64, outcome: &Outcome) -> String {
@@ -58,13 +66,15 @@ fn no_seed_finds_anything() {
         for line in &outcome.trace {
             eprintln!("{line}");
         }
+        eprintln!("hash of this run: {:016x}", outcome.hash());
         assert!(outcome.is_clean(), "{}", told(seed, &outcome));
         return;
     }
     let from = number("SIM_FROM").unwrap_or(1);
     let seeds = from..from + number("SIM_SEEDS").unwrap_or(SEEDS);
     let (mut simulated, mut records, mut events, mut found) = (0, 0, 0, Vec::new());
-    for seed in KEPT.iter().map(|(seed, _)| *seed).chain(seeds) {
+    let kept = KEPT.iter().map(|(seed, _)| *seed);
+    for seed in kept.clone().chain(seeds.filter(|seed| !kept.clone().any(|kept| kept == *seed))) {
         let outcome = run(seed, false);
         simulated += outcome.simulated.as_secs();
         records += outcome.records;
