@@ -17,12 +17,12 @@ use crate::{
     http,
     limits::{self, Limits},
     persist::{self, Marks},
-    rooms::{Directory, feed::RingLimits, style, ticker},
+    rooms::{Directory, feed::RingLimits, style, tail::PrimeError, ticker},
     world::{Real, World},
 };
 use axum::serve::ListenerExt;
-use chat_store::Store;
-use event_log::{EventLog, Partition};
+use chat_store::{Store, StoreError};
+use event_log::{EventLog, Partition, ReadError};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::{
     io,
@@ -224,6 +224,15 @@ pub async fn start_with(
     let following = Following::prepare(log, store, &rooms, world.now()).await;
     let Following { marks, history, persisters, tails } = following.map_err(|e| match e {
         PrepareError::Persist(e @ persist::StartError::OtherLog { .. }) => StartError::Disk(e.to_string()),
+        // Damage that opening did not come across, because it reads the newest alone.
+        PrepareError::Persist(persist::StartError::Log(e @ ReadError::Damaged { .. }))
+        | PrepareError::Prime(PrimeError::Log(e @ ReadError::Damaged { .. })) => {
+            StartError::Disk(damaged(&config.server.data.join("log/log.redb"), &e))
+        }
+        PrepareError::Persist(persist::StartError::Store(e @ StoreError::Damaged(_)))
+        | PrepareError::Prime(PrimeError::Store(e @ StoreError::Damaged(_))) => {
+            StartError::Disk(damaged(&config.server.data.join("store/messages.redb"), &e))
+        }
         e => unavailable(&e),
     })?;
 
@@ -379,6 +388,13 @@ impl Running {
         self.engines.store.close().await;
         broken.map_or(Ok(()), Err)
     }
+}
+
+fn damaged(path: &Path, error: &dyn std::error::Error) -> String {
+    format!(
+        "{}: {error}; restore the data folder from a backup, or move it away to start anew",
+        path.display()
+    )
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
