@@ -327,8 +327,15 @@ fn spoil(events: &mut Vec<Event>, rule: Rule, choices: &mut StdRng) -> Option<()
                     matches!(event, Event::Stayed(s) if (s.connection, &s.room) == (message.connection, &message.room))
                 })
             };
-            let fits =
-                |at: usize| is_live(&events[at]) && matches!(&events[at], Event::Message(m) if stayed(m));
+            // Right behind a join it may be the join's fault, so it has been live before.
+            let was_live = |at: usize, connection| {
+                let live = |e: &Event| matches!(e, Event::Message(m) if !m.past && m.connection == connection);
+                events[..at].iter().any(live)
+            };
+            let fits = |at: usize| {
+                let message = |m: &Message| stayed(m) && was_live(at, m.connection);
+                is_live(&events[at]) && matches!(&events[at], Event::Message(m) if message(m))
+            };
             let at = pick(choices, events, fits)?;
             events.remove(at);
         }
