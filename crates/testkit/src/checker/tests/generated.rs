@@ -329,7 +329,8 @@ fn spoil(events: &mut Vec<Event>, rule: Rule, choices: &mut StdRng) -> Option<()
             };
             // Right behind a join it may be the join's fault, so it has been live before.
             let was_live = |at: usize, connection| {
-                let live = |e: &Event| matches!(e, Event::Message(m) if !m.past && m.connection == connection);
+                let live =
+                    |e: &Event| matches!(e, Event::Message(m) if !m.past && m.connection == connection);
                 events[..at].iter().any(live)
             };
             let fits = |at: usize| {
