@@ -1,13 +1,12 @@
 //! G3 and G4: a disk whose syncs fail, and one that is full.
 
 use crate::support::{
-    Attached, Mount, accepted, again, alone, choices, folder, has_tool, is_root, judge, options, run, server,
-    tell,
+    Attached, Mount, accepted, again, alone, choices, folder, has_tool, is_root, judge, run, server,
+    server_on, tell,
 };
 use client::{Rest, Socket};
 use protocol::codes::ErrorCode;
 use std::{fs, io::Write as _};
-use testkit::process::Server;
 
 /// From one sync on all fail. The disk then loses power, so that whatever was told on the strength of a failed sync is
 /// gone, and would be missed.
@@ -21,9 +20,7 @@ async fn g03_after_a_failed_sync_nothing_is_accepted_and_the_process_ends() {
     let (seed, _) = choices(name);
     let folder = folder();
     let mount = Mount::image(folder.path(), "ext4");
-    let mut options = options(folder.path());
-    options.data = mount.at.join("data");
-    let mut server = Server::start(options).unwrap_or_else(|error| panic!("{error}"));
+    let mut server = server_on(&mount, folder.path());
     let run = run(&server, seed, |_| {}).await;
     let rounds = 3;
     for _ in 0..rounds {
@@ -83,9 +80,7 @@ async fn g04_on_a_full_disk_sends_are_refused_reads_go_on_and_space_brings_them_
     let (seed, _) = choices(name);
     let folder = folder();
     let mount = Mount::memory(folder.path(), 128);
-    let mut options = options(folder.path());
-    options.data = mount.at.join("data");
-    let mut server = Server::start(options).unwrap_or_else(|error| panic!("{error}"));
+    let mut server = server_on(&mount, folder.path());
     let run = run(&server, seed, |options| options.rate = 400.0).await;
     let rest = Rest::new(server.address());
     let user = rest.register("filler", "a disk is full").await.unwrap();

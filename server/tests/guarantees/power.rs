@@ -1,14 +1,14 @@
 //! G2: what was accepted survives a power cut; what was only written does not, which shows that the cut was one.
 
 use crate::support::{
-    Attached, Mount, accepted, again, alone, choices, folder, has_tool, is_root, judge, options, run, tell,
+    Attached, Mount, accepted, again, alone, choices, folder, has_tool, is_root, judge, run, server_on, tell,
     times,
 };
 use rand::RngExt;
 use std::{fs, path::Path, time::Duration};
 use testkit::{
     checker::{self, Rule},
-    process::{Error, Server},
+    process::Error,
 };
 
 async fn power_cuts(name: &str, kind: &str) {
@@ -22,9 +22,7 @@ async fn power_cuts(name: &str, kind: &str) {
     let (seed, mut choices) = choices(name);
     let folder = folder();
     let mount = Mount::image(folder.path(), kind);
-    let mut options = options(folder.path());
-    options.data = mount.at.join("data");
-    let mut server = Server::start(options).unwrap_or_else(|error| panic!("{error}"));
+    let mut server = server_on(&mount, folder.path());
     let run = run(&server, seed, |_| {}).await;
     let cuts = times(5, 100);
     for cut in 0..cuts {
@@ -70,9 +68,7 @@ async fn g02_without_syncs_the_same_cut_is_found_out() {
     let (seed, _) = choices(name);
     let folder = folder();
     let mount = Mount::image(folder.path(), "ext4");
-    let mut options = options(folder.path());
-    options.data = mount.at.join("data");
-    let mut server = Server::start(options).unwrap_or_else(|error| panic!("{error}"));
+    let mut server = server_on(&mount, folder.path());
     let run = run(&server, seed, |options| {
         // Its readers wait for what will never come.
         options.give_up = Duration::from_secs(5);

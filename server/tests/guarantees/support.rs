@@ -65,6 +65,13 @@ pub fn server(folder: &Path) -> Server {
     Server::start(options(folder)).unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// The same, with its data on this disk.
+pub fn server_on(mount: &Mount, folder: &Path) -> Server {
+    let mut options = options(folder);
+    options.data = mount.at.join("data");
+    Server::start(options).unwrap_or_else(|error| panic!("{error}"))
+}
+
 /// Starts it again. Blocks the caller's thread alone.
 pub fn again(server: &mut Server) {
     tokio::task::block_in_place(|| server.start_again()).unwrap_or_else(|error| panic!("{error}"));

@@ -113,8 +113,6 @@ struct Shared {
     events: Mutex<Vec<Event>>,
     connections: AtomicU64,
     progress: watch::Sender<Progress>,
-    /// Since when each writer waits for the answers to what it says.
-    open: Mutex<HashMap<usize, Instant>>,
     /// Newest accepted place by room.
     newest: Mutex<HashMap<String, Seq>>,
 }
@@ -199,7 +197,6 @@ impl Run {
             events: Mutex::new(vec![Event::Began(began)]),
             connections: AtomicU64::new(1),
             progress: watch::Sender::default(),
-            open: Mutex::default(),
             newest: Mutex::new(baselines.clone()),
             options,
         });
@@ -231,13 +228,6 @@ impl Run {
         let mut progress = self.shared.progress.subscribe();
         // The sender lives in `self`, so this does not fail.
         let _ = progress.wait_for(|progress| progress.accepted >= count).await;
-    }
-
-    /// Waits until everything that was said before this call has its answer.
-    pub async fn until_answered(&self) {
-        let now = Instant::now();
-        let mut progress = self.shared.progress.subscribe();
-        let _ = progress.wait_for(|_| self.shared.open.lock().values().all(|since| *since > now)).await;
     }
 
     /// Lets the writers stop, once they know what became of everything they said, and waits for that.

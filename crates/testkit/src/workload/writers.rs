@@ -37,27 +37,6 @@ struct Draft {
     text: String,
 }
 
-/// Notes that a writer waits for answers, from its first attempt until it has them.
-struct Open {
-    shared: Arc<Shared>,
-    writer: usize,
-}
-
-impl Open {
-    fn new(shared: Arc<Shared>, writer: usize) -> Self {
-        shared.open.lock().insert(writer, Instant::now());
-        Self { shared, writer }
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.shared.open.lock().remove(&self.writer);
-        // Wakes those who wait for this.
-        self.shared.progress.send_modify(|_| {});
-    }
-}
-
 impl Writer {
     pub(super) async fn register(shared: &Arc<Shared>, number: usize) -> Result<Self, Error> {
         let user = shared.run.user(number);
@@ -133,7 +112,6 @@ impl Writer {
     /// Says these until each has a definite answer, or for too long.
     async fn say(&mut self, mut drafts: Vec<Draft>) {
         let deadline = Instant::now() + self.shared.options.give_up;
-        let _open = Open::new(self.shared.clone(), self.number);
         loop {
             let attempt = if self.number % REST_EVERY == REST_EVERY - 1 {
                 self.over_rest(&drafts).await
