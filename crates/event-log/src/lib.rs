@@ -15,6 +15,8 @@
 //! an offset *and* its epoch.
 
 pub mod embedded;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod memory;
 #[cfg(test)]
 mod memory_tests;
