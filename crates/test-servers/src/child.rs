@@ -32,7 +32,7 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// Starts a program in this folder, its output in `log`.
+    /// Starts a program in this folder, its output at the end of `log`.
     ///
     /// # Errors
     /// When the log cannot be written or no process started.
@@ -42,7 +42,7 @@ impl Watched {
         folder: &Path,
         log: &Path,
     ) -> io::Result<Self> {
-        let out = File::create(log)?;
+        let out = File::options().create(true).append(true).open(log)?;
         let mut shell = Command::new("sh")
             .args(["-c", WATCH, "watch", program])
             .args(args)

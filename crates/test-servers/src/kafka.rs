@@ -6,7 +6,10 @@ use std::{
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{self, Command},
-    sync::OnceLock,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -17,6 +20,8 @@ pub const VERSION: &str = "4.1.0";
 pub const ADDRESS_VARIABLE: &str = "TWITCHY_TEST_KAFKA";
 /// How long a broker may take to start on a busy machine.
 const START_MAX: Duration = Duration::from_secs(120);
+/// Name of the file with its settings.
+const SETTINGS: &str = "server.properties";
 /// How often it is looked whether it is there.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -24,7 +29,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 pub struct Broker {
     address: String,
     folder: PathBuf,
-    _process: Option<Watched>,
+    classes: String,
+    process: Option<Watched>,
 }
 
 impl Broker {
@@ -46,11 +52,13 @@ impl Broker {
     pub fn start() -> io::Result<Self> {
         let root = root();
         let jars = jars(&root)?;
-        let folder = root.join(format!("run-{}", process::id()));
+        static BROKERS: AtomicU32 = AtomicU32::new(0);
+        let number = BROKERS.fetch_add(1, Ordering::Relaxed);
+        let folder = root.join(format!("run-{}-{number}", process::id()));
         remove_old_runs(&root);
         fs::create_dir_all(&folder)?;
         let [client, controller] = free_ports()?;
-        let settings = folder.join("server.properties");
+        let settings = folder.join(SETTINGS);
         fs::write(&settings, server_properties(&folder, client, controller))?;
         let classes = format!("{}/*:{}", jars.display(), folder.display());
         fs::write(folder.join("simplelogger.properties"), LOGGING)?;
@@ -62,20 +70,44 @@ impl Broker {
         if !format.status.success() {
             return Err(io::Error::other(format!("formatting: {}", String::from_utf8_lossy(&format.stderr))));
         }
-        let log = folder.join("kafka.log");
-        let args =
-            ["-Xms512m", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-cp", &classes, "kafka.Kafka", &settings];
-        let mut process = Watched::start("java", args, &folder, &log)?;
-        let address = format!("127.0.0.1:{client}");
+        let mut broker = Self { address: format!("127.0.0.1:{client}"), folder, classes, process: None };
+        broker.restart()?;
+        Ok(broker)
+    }
+
+    /// Kills the process, as a crash would; address and data stay.
+    pub fn kill(&mut self) {
+        drop(self.process.take());
+    }
+
+    /// Starts the process (again) over the same data. Blocks until it takes connections.
+    ///
+    /// # Errors
+    /// When it does not start; the text says where the log is.
+    pub fn restart(&mut self) -> io::Result<()> {
+        self.kill();
+        let log = self.folder.join("kafka.log");
+        let settings = self.folder.join(SETTINGS).to_string_lossy().into_owned();
+        let args = [
+            "-Xms512m",
+            "-Xmx512m",
+            "-XX:TieredStopAtLevel=1",
+            "-cp",
+            &self.classes,
+            "kafka.Kafka",
+            &settings,
+        ];
+        let mut process = Watched::start("java", args, &self.folder, &log)?;
         let deadline = Instant::now() + START_MAX;
         // The port is opened last, when the broker is ready for requests.
-        while TcpStream::connect(&address).is_err() {
+        while TcpStream::connect(&self.address).is_err() {
             if process.ended()? || Instant::now() > deadline {
                 return Err(io::Error::other(format!("Kafka did not start, see {}", log.display())));
             }
             thread::sleep(LOOK_EVERY);
         }
-        Ok(Self { address, folder, _process: Some(process) })
+        self.process = Some(process);
+        Ok(())
     }
 }
 
@@ -86,7 +118,7 @@ impl Broker {
 pub fn shared() -> &'static Broker {
     static SHARED: OnceLock<Broker> = OnceLock::new();
     SHARED.get_or_init(|| match env::var(ADDRESS_VARIABLE) {
-        Ok(address) => Broker { address, folder: root(), _process: None },
+        Ok(address) => Broker { address, folder: root(), classes: String::new(), process: None },
         Err(_) => Broker::start().expect("a Kafka broker for the tests"),
     })
 }
@@ -185,7 +217,7 @@ fn remove_old_runs(root: &Path) {
     let Ok(entries) = fs::read_dir(root) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let id = name.to_str().and_then(|n| n.strip_prefix("run-"));
+        let id = name.to_str().and_then(|n| n.strip_prefix("run-")).and_then(|n| n.split('-').next());
         if id.is_some_and(|id| !Path::new("/proc").join(id).exists()) {
             let _ = fs::remove_dir_all(entry.path());
         }

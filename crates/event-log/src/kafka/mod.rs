@@ -554,11 +554,13 @@ impl EventLog for KafkaLog {
         Box::pin(async move {
             let view = self.shared.view(partition)?;
             let mut seen = view.seen.subscribe();
+            let known = view.bounds().last.0;
             loop {
                 if *self.shared.released.borrow() {
                     return Err(ReadError::Unavailable("the log is closed".to_owned()));
                 }
-                match view.read(after, records_max, bytes_max)? {
+                seen.borrow_and_update();
+                match view.read(after, known, records_max, bytes_max)? {
                     From::Memory(page) => return Ok(page),
                     From::Broker { last } => {
                         let wanted = Wanted { partition, after: after.0, last, records_max, bytes_max };

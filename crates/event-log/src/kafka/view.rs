@@ -108,10 +108,12 @@ impl PartitionView {
         self.seen.send_replace(seen);
     }
 
-    /// A page from memory, if it begins there.
+    /// A page from memory, if it begins there. A page does not end before `known`, which the caller knows to be durable,
+    /// unless it is full.
     pub(super) fn read(
         &self,
         after: Offset,
+        known: u64,
         records_max: usize,
         bytes_max: usize,
     ) -> Result<From, ReadError> {
@@ -134,11 +136,12 @@ impl PartitionView {
             (after.0 + 1..).zip(inner.tail.range(usize::try_from(skip).unwrap_or(usize::MAX)..))
         {
             if !page.fits(payload.len()) {
-                break;
+                return Ok(From::Memory(page.records));
             }
             page.push(Record { offset: Offset(offset), payload: payload.clone() });
         }
-        Ok(From::Memory(page.records))
+        let full = page.records.len() >= records_max;
+        Ok(if inner.seen < known && !full { From::Soon } else { From::Memory(page.records) })
     }
 }
 
