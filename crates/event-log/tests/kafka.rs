@@ -94,7 +94,8 @@ async fn a_topic_with_too_few_partitions_is_refused() {
 #[tokio::test]
 async fn a_topic_that_forgets_too_soon_or_compacts_or_has_no_epoch_is_refused() {
     let kafka = Kafka::new();
-    let cases: [(&str, &[(&str, &str)], &str); 4] = [
+    type Settings = &'static [(&'static str, &'static str)];
+    let cases: [(&str, Settings, &str); 4] = [
         ("short", &[("retention.ms", "60000")], "retention.ms"),
         ("compacted", &[("cleanup.policy", "compact")], "cleanup.policy"),
         ("both", &[("cleanup.policy", "compact,delete")], "cleanup.policy"),

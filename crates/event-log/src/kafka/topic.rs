@@ -35,10 +35,10 @@ pub(super) async fn make_or_check(admin: &Admin, options: &Options) -> Result<Ep
     for _ in 0..LOOKS_MAX {
         if let Some((found, replicas)) = partitions(admin, options)? {
             if found != options.partitions {
-                return Err(mismatch(options, "partitions", found, options.partitions));
+                return Err(mismatch(options, "partitions", &found, &options.partitions));
             }
             if replicas < options.replication {
-                return Err(mismatch(options, "replication factor", replicas, options.replication));
+                return Err(mismatch(options, "replication factor", &replicas, &options.replication));
             }
             return check_settings(admin, &request, options).await;
         }
@@ -107,16 +107,16 @@ async fn check_settings(
     let setting = |name: &str| resource.get(name).and_then(|e| e.value.clone()).unwrap_or_default();
     let policy = setting("cleanup.policy");
     if policy != "delete" {
-        return Err(mismatch(options, "cleanup.policy", policy, "delete"));
+        return Err(mismatch(options, "cleanup.policy", &policy, &"delete"));
     }
     let min_insync = setting("min.insync.replicas");
     if min_insync.parse().is_ok_and(|n: u32| n < options.min_insync_replicas) {
-        return Err(mismatch(options, "min.insync.replicas", min_insync, options.min_insync_replicas));
+        return Err(mismatch(options, "min.insync.replicas", &min_insync, &options.min_insync_replicas));
     }
     let retention = setting("retention.ms");
     let short = |ms: i128| ms >= 0 && ms < i128::try_from(options.retention.as_millis()).unwrap_or(i128::MAX);
     if retention.parse().is_ok_and(short) {
-        return Err(mismatch(options, "retention.ms", retention, options.retention.as_millis()));
+        return Err(mismatch(options, "retention.ms", &retention, &options.retention.as_millis()));
     }
     match setting(EPOCH_SETTING).parse::<i64>() {
         Ok(number) if (EPOCH_MIN..i64::MAX).contains(&number) => Ok(Epoch(format!("{number:016x}"))),
@@ -127,8 +127,8 @@ async fn check_settings(
 fn mismatch(
     options: &Options,
     setting: &'static str,
-    found: impl ToString,
-    needed: impl ToString,
+    found: &impl ToString,
+    needed: &impl ToString,
 ) -> OpenError {
     OpenError::Mismatch {
         topic: options.topic.clone(),
