@@ -11,17 +11,18 @@ use crate::{
     cli::Exit,
     clock,
     config::{Config, LogEngine, StoreEngine},
+    data_folder,
     following::{Following, PrepareError, trim},
     gateway::{self, Gateway, registry::Registry},
     http,
     limits::{self, Limits},
     persist::{self, Marks},
-    rooms::{Directory, feed::RingLimits, ticker},
+    rooms::{Directory, feed::RingLimits, style, tail::PrimeError, ticker},
     world::{Real, World},
 };
 use axum::serve::ListenerExt;
-use chat_store::Store;
-use event_log::{EventLog, Partition};
+use chat_store::{Store, StoreError};
+use event_log::{EventLog, Partition, ReadError};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::{
     io,
@@ -111,12 +112,21 @@ fn open_log(config: &Config) -> Result<Arc<dyn EventLog>, StartError> {
 }
 
 fn make_data_folder(folder: &Path) -> Result<&Path, StartError> {
+    data_folder::look(folder).map_err(|error| StartError::Disk(error.to_string()))?;
     // What is in it is for its owner alone; a folder that is there already keeps the mode it was given.
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
         let folder = folder.display();
         StartError::Disk(format!("cannot make the data folder {folder}: {error}; choose another with --data"))
     })?;
     Ok(folder)
+}
+
+fn open_engines(config: &Config) -> Result<Engines, StartError> {
+    let engines = Engines { log: open_log(config)?, store: open_store(config)? };
+    if (config.log.engine, config.store.engine) == (LogEngine::Embedded, StoreEngine::Embedded) {
+        data_folder::mark(&config.server.data).map_err(|error| StartError::Disk(error.to_string()))?;
+    }
+    Ok(engines)
 }
 
 /// The accounts over a store.
@@ -172,6 +182,14 @@ pub struct Running {
 
 /// Starts everything and listens. When this returns, clients are served.
 pub async fn start(config: &Config) -> Result<Running, StartError> {
+    start_with(config, &transformer_styles::all()).await
+}
+
+/// The same, with other styles than those that come with the program.
+pub async fn start_with(
+    config: &Config,
+    styles: &transformer_styles::Registry,
+) -> Result<Running, StartError> {
     let unavailable = |error: &dyn std::error::Error| StartError::Unavailable(error.to_string());
     let listener = listen(config.server.listen).await?;
     let address = listener.local_addr().map_err(|source| listen_error(config.server.listen, source))?;
@@ -181,9 +199,7 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     };
     // Opening looks through what a crash left: seconds for gigabytes, so not on the async threads.
     let settings = config.clone();
-    let opened = tokio::task::spawn_blocking(move || {
-        Ok::<_, StartError>(Engines { log: open_log(&settings)?, store: open_store(&settings)? })
-    });
+    let opened = tokio::task::spawn_blocking(move || open_engines(&settings));
     let engines = opened
         .await
         .map_err(|error| StartError::Disk(format!("opening the data folder failed: {error}")))??;
@@ -202,12 +218,21 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
         bytes_max: config.feed.ring_bytes as usize,
     };
     let world: Arc<dyn World> = Arc::new(Real);
-    let rooms = Directory::new(config.rooms.clone(), &transformer_styles::all(), log, ring, &world)
+    let rooms = Directory::new(config.rooms.clone(), styles, log, ring, &world)
         .map_err(|error| StartError::Usage(error.to_string()))?;
 
     let following = Following::prepare(log, store, &rooms, world.now()).await;
     let Following { marks, history, persisters, tails } = following.map_err(|e| match e {
         PrepareError::Persist(e @ persist::StartError::OtherLog { .. }) => StartError::Disk(e.to_string()),
+        // Damage that opening did not come across, because it reads the newest alone.
+        PrepareError::Persist(persist::StartError::Log(e @ ReadError::Damaged { .. }))
+        | PrepareError::Prime(PrimeError::Log(e @ ReadError::Damaged { .. })) => {
+            StartError::Disk(damaged(&config.server.data.join("log/log.redb"), &e))
+        }
+        PrepareError::Persist(persist::StartError::Store(e @ StoreError::Damaged(_)))
+        | PrepareError::Prime(PrimeError::Store(e @ StoreError::Damaged(_))) => {
+            StartError::Disk(damaged(&config.server.data.join("store/messages.redb"), &e))
+        }
         e => unavailable(&e),
     })?;
 
@@ -225,6 +250,17 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
             }
         });
     };
+    {
+        let rooms = rooms.clone();
+        spawn(
+            "styles",
+            Box::pin(async move {
+                style::watch(rooms).await;
+                None
+            }),
+        );
+    }
+    rooms.say_samples().await;
     for persister in persisters {
         spawn("persister", Box::pin(async move { Some(persister.run().await.to_string()) }));
     }
@@ -352,6 +388,13 @@ impl Running {
         self.engines.store.close().await;
         broken.map_or(Ok(()), Err)
     }
+}
+
+fn damaged(path: &Path, error: &dyn std::error::Error) -> String {
+    format!(
+        "{}: {error}; restore the data folder from a backup, or move it away to start anew",
+        path.display()
+    )
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {

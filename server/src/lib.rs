@@ -7,6 +7,7 @@ pub mod clock;
 pub mod commands;
 pub mod compose;
 pub mod config;
+mod data_folder;
 pub mod following;
 pub mod gateway;
 pub mod http;

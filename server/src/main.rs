@@ -6,7 +6,8 @@ use server::{
 };
 use std::process::ExitCode;
 
-fn main() -> ExitCode {
+/// The program, also under another name: see `broken.rs`.
+pub fn main() -> ExitCode {
     let cli = match cli::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(Stop::Said(text)) => {

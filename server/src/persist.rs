@@ -83,6 +83,7 @@ impl Persister {
     ) -> Result<Self, StartError> {
         let epoch = log.epoch(partition)?.0;
         let bounds = log.bounds(partition)?;
+        let begin = Offset(bounds.first.0.saturating_sub(1));
         let at = match store.load(CONSUMER, partition.0).await? {
             Some(checkpoint) if checkpoint.epoch != epoch || checkpoint.offset > bounds.last.0 => {
                 return Err(StartError::OtherLog {
@@ -91,8 +92,21 @@ impl Persister {
                     log: epoch,
                 });
             }
-            Some(checkpoint) => Offset(checkpoint.offset),
-            None => Offset(bounds.first.0.saturating_sub(1)),
+            // A crash may bring back an older checkpoint, even one that lies before what was trimmed since. The rows are
+            // there all the same: nothing is trimmed that was not in the store, durably.
+            Some(checkpoint) => Offset(checkpoint.offset).max(begin),
+            None => {
+                if bounds.first.0 > 1 {
+                    // A store that was taken away and is filled again: as far back as the log reaches.
+                    let first = bounds.first.0;
+                    tracing::warn!(
+                        partition = partition.0,
+                        first,
+                        "the store is new, and the log no longer has its beginning: older messages are not in the history"
+                    );
+                }
+                begin
+            }
         };
         marks.advance(partition, at);
         Ok(Self { log, store, marks, partition, at })

@@ -15,6 +15,8 @@
 //! is the identity of a partition's log: it changes if, and only if, the log was lost or made anew, so a position is
 //! an offset *and* its epoch.
 
+#[cfg(feature = "broken")]
+pub mod broken;
 pub mod embedded;
 #[cfg(feature = "kafka")]
 pub mod kafka;
@@ -166,6 +168,9 @@ impl Future for Append {
 ///   a record only then, so nobody sees what a crash could take back.
 /// - Bounded: when the queue is full, `append` refuses with [`AppendError::Overloaded`]; it never grows without limit.
 /// - A failed sync is never retried: every append under way is answered [`AppendError::Unknown`], and the log is closed for good.
+/// - From before an append is answered [`AppendError::Unknown`] until it is certain whether its record is there,
+///   [`EventLog::healthy`] is an error and no append is taken. Once it is well again, [`EventLog::bounds`] holds the record,
+///   or it never will be there.
 pub trait EventLog: Send + Sync + 'static {
     /// How many partitions there are; fixed for the life of the log.
     fn partitions(&self) -> u32;

@@ -35,6 +35,8 @@ pub struct Options {
     pub log: PathBuf,
     /// Further settings, as `TWITCHY_LIMITS__CONNECTIONS` and so on. They replace what this process was given.
     pub env: Vec<(String, String)>,
+    /// Further arguments of `serve`.
+    pub args: Vec<OsString>,
     /// Put before the command line: `["strace", "-D", "-f", …]`. With `strace -D` the process that is started stays the
     /// server and strace a watcher of it, so that signals go where they should.
     pub wrapper: Vec<OsString>,
@@ -57,6 +59,7 @@ impl Options {
             data: folder.join("data"),
             log: folder.join("server.log"),
             env: unlimited.iter().map(|name| (format!("TWITCHY_LIMITS__{name}"), "0".to_owned())).collect(),
+            args: Vec::new(),
             wrapper: Vec::new(),
         }
     }
@@ -142,6 +145,7 @@ impl Server {
             .arg("--data")
             .arg(&self.options.data)
             .args(["--listen", &self.listen.to_string()])
+            .args(&self.options.args)
             .envs(self.options.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -19,6 +19,9 @@ use std::{fmt, sync::Arc, time::Duration};
 /// A longer token is refused before anything is done with it. Ours have about 500 bytes.
 const ACCESS_TOKEN_BYTES_MAX: usize = 4 * 1_024;
 
+/// The clocks of two nodes, or of one before and after it was set right, may be so far apart.
+const CLOCKS_APART_MAX_MS: u64 = 60_000;
+
 const ISSUER: &str = "twitchy";
 const AUDIENCE: &str = "twitchy";
 /// Keeps any other token that these keys might sign one day from passing as an access token.
@@ -179,7 +182,8 @@ impl AccessTokens {
             return Err(TokenError::NotForUs);
         }
         let access = claims.into_access().ok_or(TokenError::Malformed)?;
-        if now >= access.expires_at {
+        // A token from the future was issued by a clock that ran ahead; it would live longer by as much.
+        if now >= access.expires_at || access.issued_at.0 > now.0.saturating_add(CLOCKS_APART_MAX_MS) {
             return Err(TokenError::Expired);
         }
         Ok(access)

@@ -283,15 +283,16 @@ impl<T: Transport> Connection<T> {
         // Subscribe first, then look at the past: nothing can fall between. Joining again starts over.
         self.reading.remove(&join.room);
         let subscription = room.feed.subscribe(self.signals.wake.clone());
-        let history = &self.gateway.history;
         let (recovered, reason, (older, snapshot)) = match &join.resume {
-            None => (None, None, history.latest(&room, join.history).await),
+            None => (None, None, (Vec::new(), room.feed.latest(join.history))),
             Some(resume) => match resume_from(&self.gateway, &room, resume).await {
                 Ok(Ok(past)) => (Some(true), None, past),
-                Ok(Err(reason)) => (Some(false), Some(reason), history.latest(&room, join.history).await),
+                Ok(Err(reason)) => (Some(false), Some(reason), (Vec::new(), room.feed.latest(join.history))),
                 Err(refusal) => return self.refuse(refusal, None, Some(join.room)).await,
             },
         };
+        #[cfg(feature = "broken")]
+        let snapshot = subscribe_late(&room, snapshot).await;
         let mut past: Vec<String> = older
             .iter()
             .map(|m| serde_json::to_string(&m.to_frame_message()).expect("a message has only string keys"))
@@ -440,6 +441,16 @@ async fn within_time(written: impl Future<Output = Result<(), Gone>>) -> Step {
         Ok(Err(Gone)) => ControlFlow::Break(End::Gone),
         Err(_) => ControlFlow::Break(End::Close(CloseReason::TooSlow)),
     }
+}
+
+/// What came meanwhile is gone, as where a channel is subscribed to only now.
+#[cfg(feature = "broken")]
+async fn subscribe_late(room: &Room, snapshot: Snapshot) -> Snapshot {
+    if !event_log::broken::Fault::ReadBeforeSubscribe.is_on() {
+        return snapshot;
+    }
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    Snapshot { cursor: room.feed.latest(0).cursor, ..snapshot }
 }
 
 /// Everything since then; the inner error is what the client is told in `joined`.

@@ -134,9 +134,14 @@ pub async fn send(
     };
     let draft = Draft { room: room.id(), author: author_of(&user), text, reply_to, nonce };
     let accepted = room.submit(draft, &app.gateway.limits.pace, app.gateway.world.now())?.outcome().await?;
-    let message = app.gateway.history.message(room, accepted.id).await?;
-    let message =
-        message.ok_or_else(|| Refusal::new(ErrorCode::Internal, "accepted, but it cannot be shown"))?;
+    // It is accepted: whatever breaks from here on must not be told as a refusal.
+    let shown = app.gateway.history.accepted(room, accepted.id, accepted.seq).await;
+    let message = shown.ok().flatten().ok_or_else(|| {
+        Refusal::new(
+            ErrorCode::Internal,
+            "accepted, but it cannot be shown; the same nonce gets the same message",
+        )
+    })?;
     Ok((StatusCode::CREATED, Json(message.to_message(room.slug()))))
 }
 
@@ -184,7 +189,7 @@ pub async fn preview(
 ) -> Result<Json<TextAnswer>, Refusal> {
     let room = room(&app, &slug)?;
     let text = preview_of(&app, address, &body)?;
-    Ok(Json(TextAnswer { text: room.preview(&text) }))
+    Ok(Json(TextAnswer { text: room.preview(&text).await }))
 }
 
 /// What each room would make of a text.
@@ -198,10 +203,11 @@ pub async fn previews(
     Body(body): Body<PreviewBody>,
 ) -> Result<Json<PreviewsAnswer>, Refusal> {
     let text = preview_of(&app, address, &body)?;
-    let rooms = app.gateway.rooms.all();
-    Ok(Json(PreviewsAnswer {
-        rooms: rooms.iter().map(|r| (r.slug().to_owned(), r.preview(&text))).collect(),
-    }))
+    let mut rooms = std::collections::BTreeMap::new();
+    for room in app.gateway.rooms.all() {
+        rooms.insert(room.slug().to_owned(), room.preview(&text).await);
+    }
+    Ok(Json(PreviewsAnswer { rooms }))
 }
 
 /// The emotes that may be used. There are none yet.

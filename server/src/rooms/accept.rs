@@ -3,7 +3,7 @@
 //! Who speaks, and how often, is asked before; here a [`Draft`] is already admitted. [`Room::submit`] is quick and
 //! keeps the order of its calls; [`Submitted::outcome`] waits for the log. *Accepted* means that the log said durable.
 
-use super::{Room, style};
+use super::{Room, stage, style};
 use crate::limits::UserPace;
 use chat::{
     message::Draft,
@@ -11,10 +11,17 @@ use chat::{
     record::Record,
     time::Millis,
 };
-use event_log::{Append, AppendError};
+use event_log::{Append, AppendError, Offset};
 use protocol::ids::{MessageId, Seq, UserId};
 use std::{sync::Arc, time::Duration};
+use tokio::sync::oneshot;
 use uuid::Builder;
+
+/// When to ask again while a room's style has too much to do: as for the log, about a group of the queue's work.
+const STYLE_RETRY_AFTER: Duration = Duration::from_millis(50);
+
+/// How long a send waits for the tail to come to the log's end. It lags by milliseconds.
+const TAIL_LAG_MAX: Duration = Duration::from_secs(1);
 
 /// Why a message was not accepted. Nobody will ever see it, except after [`Rejected::Unknown`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -66,13 +73,37 @@ enum State {
     Known(Accepted),
     /// Another send with this nonce is on its way; then it is this one's turn, or has its answer.
     Waiting(Arc<Room>, Draft, UserPace),
+    /// Another send with this nonce may be in the log or not.
+    Doubtful(Arc<Room>, Draft, UserPace),
     Appending(InFlight),
+}
+
+/// Where a message is on its way.
+enum Appending {
+    /// On its style's thread, which hands it to the log.
+    Style(oneshot::Receiver<Result<Append, AppendError>>),
+    Log(Append),
+}
+
+impl Appending {
+    /// Waits for the log's answer; may be dropped and called again.
+    async fn answer(&mut self) -> Result<Offset, AppendError> {
+        if let Self::Style(styled) = self {
+            let closed =
+                || AppendError::Unavailable("the room was closed before the log was asked".to_owned());
+            *self = Self::Log(styled.await.unwrap_or_else(|_| Err(closed()))?);
+        }
+        match self {
+            Self::Log(append) => append.await,
+            Self::Style(_) => Err(AppendError::Unknown("the style is still at work".to_owned())),
+        }
+    }
 }
 
 struct InFlight {
     room: Arc<Room>,
     /// Taken when it is done; if it is still here on drop, someone has to wait for it (the nonce hangs on it).
-    append: Option<Append>,
+    appending: Option<Appending>,
     id: MessageId,
     sent_at: Millis,
     nonce: Option<(UserId, String)>,
@@ -89,10 +120,14 @@ impl Room {
         pace: &UserPace,
         now: Millis,
     ) -> Result<Submitted, Rejected> {
+        #[cfg(feature = "broken")]
+        let draft =
+            if event_log::broken::Fault::NoNonces.is_on() { Draft { nonce: None, ..draft } } else { draft };
         if let Some(nonce) = &draft.nonce {
             match self.nonces.lock().reserve(draft.author.id, nonce, now) {
                 Known::New => {}
                 Known::Pending => return Ok(Submitted(State::Waiting(self.clone(), draft, pace.clone()))),
+                Known::Doubtful => return Ok(Submitted(State::Doubtful(self.clone(), draft, pace.clone()))),
                 Known::Accepted(first) => return Ok(Submitted(State::Known(first))),
             }
         }
@@ -102,24 +137,44 @@ impl Room {
             self.release(nonce.as_ref());
             return Err(Rejected::RateLimited { retry_after });
         }
-        let styled = self.style.say(style::seed_of(id), draft.text.text());
-        let record = Record::Message(Box::new(draft.into_styled(id, now, styled))).encode();
-        match self.log.append(self.partition, record.into()) {
-            Ok(append) => {
-                let room = self.clone();
-                Ok(Submitted(State::Appending(InFlight {
-                    room,
-                    append: Some(append),
-                    id,
-                    sent_at: now,
-                    nonce,
-                })))
+        let seed = style::seed_of(id);
+        let appending = match self.style.apart() {
+            None => {
+                let styled = self.style.say(seed, draft.text.text());
+                self.append(draft, id, now, styled).map(Appending::Log).map_err(Rejected::from)
             }
-            Err(error) => {
+            Some(stage) => {
+                let (answer, answered) = oneshot::channel();
+                let (room, text) = (self.clone(), draft.text.text().to_owned());
+                // Nobody waits for the answer any more only while the process ends.
+                let then = move |styled| drop(answer.send(room.append(draft, id, now, styled)));
+                stage
+                    .put(seed, text, then)
+                    .map(|()| Appending::Style(answered))
+                    .map_err(|stage::Full| Rejected::Overloaded { retry_after: STYLE_RETRY_AFTER })
+            }
+        };
+        match appending {
+            Ok(appending) => {
+                let (room, appending) = (self.clone(), Some(appending));
+                Ok(Submitted(State::Appending(InFlight { room, appending, id, sent_at: now, nonce })))
+            }
+            Err(rejected) => {
                 self.release(nonce.as_ref());
-                Err(error.into())
+                Err(rejected)
             }
         }
+    }
+
+    fn append(
+        &self,
+        draft: Draft,
+        id: MessageId,
+        now: Millis,
+        styled: Option<String>,
+    ) -> Result<Append, AppendError> {
+        let record = Record::Message(Box::new(draft.into_styled(id, now, styled))).encode();
+        self.log.append(self.partition, record.into())
     }
 
     /// The log holds a message with this nonce: the answer to it, for whoever asks again.
@@ -127,6 +182,29 @@ impl Room {
         let first = self.nonces.lock().settle(user, nonce, accepted);
         self.nonce_settled.notify_waiters();
         first
+    }
+
+    /// Finds out what became of a send that the log could not tell of; `true` if the nonce can be asked for again.
+    ///
+    /// Once the log is well again it holds that record or never will, and once the tail has read so far the record's
+    /// nonce is settled.
+    async fn resolve(&self, user: UserId, nonce: &str) -> bool {
+        if self.log.healthy().is_err() {
+            return false;
+        }
+        let Ok(bounds) = self.log.bounds(self.partition) else { return false };
+        if tokio::time::timeout(TAIL_LAG_MAX, self.followed(bounds.last)).await.is_err() {
+            return false;
+        }
+        self.nonces.lock().forget_doubt(user, nonce);
+        true
+    }
+
+    fn doubt(&self, nonce: Option<&(UserId, String)>) {
+        if let Some((user, nonce)) = nonce {
+            self.nonces.lock().doubt(*user, nonce, self.world.now());
+            self.nonce_settled.notify_waiters();
+        }
     }
 
     fn release(&self, nonce: Option<&(UserId, String)>) {
@@ -158,6 +236,13 @@ impl Submitted {
                         other => other,
                     }
                 }
+                State::Doubtful(room, draft, pace) => {
+                    let nonce = draft.nonce.clone().unwrap_or_default();
+                    if !room.resolve(draft.author.id, &nonce).await {
+                        return Err(Rejected::Unknown);
+                    }
+                    room.submit(draft, &pace, room.world.now())?.0
+                }
             };
         }
     }
@@ -165,44 +250,56 @@ impl Submitted {
 
 impl InFlight {
     async fn land(mut self) -> Result<Accepted, Rejected> {
-        let Some(append) = self.append.as_mut() else { return Err(Rejected::Unknown) };
-        let answer = append.await;
-        self.append = None;
-        match answer {
-            Ok(offset) => {
-                let accepted = Accepted { id: self.id, seq: Seq(offset.0), sent_at: self.sent_at };
-                if let Some((user, nonce)) = &self.nonce {
-                    self.room.settle(*user, nonce, accepted);
-                }
-                Ok(accepted)
-            }
-            Err(error) => {
-                self.room.release(self.nonce.as_ref());
-                Err(error.into())
-            }
+        let Some(appending) = self.appending.as_mut() else { return Err(Rejected::Unknown) };
+        let answer = appending.answer().await;
+        self.appending = None;
+        #[cfg(feature = "broken")]
+        if event_log::broken::Fault::RefuseAccepted.is_on() && answer.as_ref().is_ok_and(|at| at.0 % 16 == 0)
+        {
+            return Err(Rejected::Overloaded { retry_after: Duration::from_millis(1) });
         }
+        conclude(&self.room, self.nonce.as_ref(), answer, self.id, self.sent_at)
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        let Some(append) = self.append.take() else { return };
-        let (Some((user, nonce)), Ok(runtime)) = (self.nonce.take(), tokio::runtime::Handle::try_current())
-        else {
+        let Some(mut appending) = self.appending.take() else { return };
+        let (Some(nonce), Ok(runtime)) = (self.nonce.take(), tokio::runtime::Handle::try_current()) else {
             return;
         };
         let (room, id, sent_at) = (self.room.clone(), self.id, self.sent_at);
         // Rare: the sender's connection ended before the log answered. Bounded by the log's own queue. The task holds
         // no `InFlight`: a runtime that is shutting down drops it at once, and it must not ask for another one then.
         runtime.spawn(async move {
-            match append.await {
-                Ok(offset) => {
-                    room.settle(user, &nonce, Accepted { id, seq: Seq(offset.0), sent_at });
-                }
-                Err(_) => room.release(Some(&(user, nonce))),
-            }
+            let _ = conclude(&room, Some(&nonce), appending.answer().await, id, sent_at);
         });
     }
+}
+
+/// The log has answered: what becomes of the nonce, and what the sender is told.
+fn conclude(
+    room: &Room,
+    nonce: Option<&(UserId, String)>,
+    answer: Result<Offset, AppendError>,
+    id: MessageId,
+    sent_at: Millis,
+) -> Result<Accepted, Rejected> {
+    let error = match answer {
+        Ok(offset) => {
+            let accepted = Accepted { id, seq: Seq(offset.0), sent_at };
+            if let Some((user, nonce)) = nonce {
+                room.settle(*user, nonce, accepted);
+            }
+            return Ok(accepted);
+        }
+        Err(error) => error,
+    };
+    match &error {
+        AppendError::Unknown(_) => room.doubt(nonce),
+        _ => room.release(nonce),
+    }
+    Err(error.into())
 }
 
 /// A UUIDv7 for a message that is accepted now.

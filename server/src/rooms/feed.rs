@@ -10,6 +10,7 @@ use parking_lot::{Mutex, RwLock};
 use protocol::{
     frames,
     ids::{MessageId, Seq},
+    limits::HISTORY_MAX,
 };
 use std::{
     collections::VecDeque,
@@ -28,7 +29,7 @@ const FRAME_MESSAGES_MAX: usize = 200;
 /// How much of a room's past the ring keeps.
 #[derive(Clone, Copy, Debug)]
 pub struct RingLimits {
-    /// Messages; at least [`protocol::limits::HISTORY_MAX`], so that a join is served from the ring.
+    /// Messages.
     pub messages_max: usize,
     /// Bytes of encoded frames.
     pub bytes_max: usize,
@@ -49,6 +50,9 @@ struct Place {
 
 struct Ring {
     items: VecDeque<Arc<Item>>,
+    /// The newest [`HISTORY_MAX`] messages, for joins, whatever has left `items`: a large batch, or frames without
+    /// messages in a quiet room, must not push out what a join shows.
+    newest: VecDeque<Encoded>,
     /// Number of the oldest item; items are numbered from 0 for the life of the process.
     first: u64,
     messages: usize,
@@ -79,8 +83,6 @@ pub struct Gap {
 pub struct Snapshot {
     /// Encoded messages, oldest first.
     pub messages: Vec<Encoded>,
-    /// Every message of the room after this one is in the ring.
-    pub complete_after: Seq,
     /// The newest message of the room.
     pub last: Seq,
     /// Everything after the snapshot.
@@ -147,6 +149,7 @@ impl Feed {
             limits,
             ring: RwLock::new(Ring {
                 items: VecDeque::new(),
+                newest: VecDeque::new(),
                 first: 0,
                 messages: 0,
                 bytes: 0,
@@ -196,7 +199,12 @@ impl Feed {
         if let Some(place) = item.messages.last() {
             ring.last = place.seq;
         }
-        ring.items.push_back(Arc::new(item));
+        let item = Arc::new(item);
+        let encoded = (0..item.messages.len()).map(|index| Encoded { item: item.clone(), index });
+        ring.newest.extend(encoded);
+        let beyond = ring.newest.len().saturating_sub(HISTORY_MAX as usize);
+        ring.newest.drain(..beyond);
+        ring.items.push_back(item);
         while ring.items.len() > 1
             && (ring.messages > self.limits.messages_max || ring.bytes > self.limits.bytes_max)
         {
@@ -216,20 +224,12 @@ impl Feed {
         }
     }
 
-    /// The newest `count` messages and the place after them.
+    /// The newest `count` messages, at most [`HISTORY_MAX`], and the place after them.
     pub fn latest(&self, count: usize) -> Snapshot {
         let ring = self.ring.read();
-        let mut messages: Vec<Encoded> = Vec::with_capacity(count.min(ring.messages));
-        'items: for item in ring.items.iter().rev() {
-            for index in (0..item.messages.len()).rev() {
-                if messages.len() == count {
-                    break 'items;
-                }
-                messages.push(Encoded { item: item.clone(), index });
-            }
-        }
-        messages.reverse();
-        ring.snapshot(messages)
+        let skip = ring.newest.len().saturating_sub(count);
+        let messages = ring.newest.range(skip..).cloned().collect();
+        Snapshot { messages, last: ring.last, cursor: ring.head() }
     }
 
     /// All messages after `after`, if the ring goes back that far.
@@ -244,7 +244,7 @@ impl Feed {
             .flat_map(|item| (0..item.messages.len()).map(move |index| Encoded { item: item.clone(), index }))
             .skip_while(|m| m.seq() <= after)
             .collect();
-        Resume::Complete(ring.snapshot(messages))
+        Resume::Complete(Snapshot { messages, last: ring.last, cursor: ring.head() })
     }
 
     /// A message that is still in the ring.
@@ -260,6 +260,10 @@ impl Feed {
     /// fallen off the ring.
     pub fn pull(&self, cursor: &mut Cursor, out: &mut Vec<Utf8Bytes>, bytes_max: usize) -> Option<Gap> {
         let ring = self.ring.read();
+        #[cfg(feature = "broken")]
+        if event_log::broken::Fault::SilentGap.is_on() && cursor.next < ring.first {
+            *cursor = ring.head();
+        }
         let mut gap = None;
         if cursor.next < ring.first {
             cursor.next = ring.first;
@@ -344,10 +348,6 @@ impl Feed {
 }
 
 impl Ring {
-    fn snapshot(&self, messages: Vec<Encoded>) -> Snapshot {
-        Snapshot { messages, complete_after: self.complete_after, last: self.last, cursor: self.head() }
-    }
-
     fn head(&self) -> Cursor {
         Cursor { next: self.first + self.items.len() as u64, last: self.last }
     }

@@ -6,7 +6,7 @@
 
 use super::{
     Room,
-    feed::{Encoded, Resume, Snapshot},
+    feed::{Resume, Snapshot},
     tail::{READ_BYTES_MAX, READ_RECORDS_MAX, decode},
 };
 use crate::persist::Marks;
@@ -121,24 +121,6 @@ impl History {
         Ok(page)
     }
 
-    /// The newest messages, at most `count`: older ones first, then those of the snapshot. Nearly always the ring has
-    /// them all. It falls short where large batches or frames of other kinds have pushed messages out of it.
-    ///
-    /// A store that is out of reach keeps nobody from joining: then there are fewer.
-    pub async fn latest(&self, room: &Room, count: usize) -> (Vec<Logged>, Snapshot) {
-        let snapshot = room.feed.latest(count);
-        let missing = count - snapshot.messages.len();
-        if missing == 0 || snapshot.complete_after == Seq(0) {
-            return (Vec::new(), snapshot);
-        }
-        let first = snapshot.messages.first().map_or(Seq(snapshot.last.0 + 1), Encoded::seq);
-        let older = self.before(room, Some(first), missing).await.unwrap_or_else(|error| {
-            tracing::warn!(room = room.slug(), %error, "a join was given less history than it asked for");
-            Vec::new()
-        });
-        (older, snapshot)
-    }
-
     /// One message, if the room has it.
     pub async fn message(&self, room: &Room, id: MessageId) -> Result<Option<Logged>, HistoryError> {
         // The mark first: what the persister writes while the store is read is then still looked for in the log.
@@ -148,6 +130,24 @@ impl History {
         }
         let newer = self.in_log(room, stored, None, ALL).await?;
         Ok(newer.into_iter().find(|m| m.message.id == id))
+    }
+
+    /// A message that was accepted at this place. From the log, which has it whatever the store does; only one that the
+    /// log has given up already (an old nonce) is looked for in the store.
+    pub async fn accepted(
+        &self,
+        room: &Room,
+        id: MessageId,
+        seq: Seq,
+    ) -> Result<Option<Logged>, HistoryError> {
+        let before = Offset(seq.0.saturating_sub(1));
+        if let Ok(records) = self.log.read(room.partition, before, 1, READ_BYTES_MAX).await {
+            let found = records.first().and_then(|record| decode(room.partition, record));
+            if let Some(found) = found.filter(|logged| logged.message.id == id) {
+                return Ok(Some(found));
+            }
+        }
+        self.message(room, id).await
     }
 
     /// Everything after `after`, if it is not more than `limit`.

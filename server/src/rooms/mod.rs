@@ -6,22 +6,30 @@
 pub mod accept;
 pub mod feed;
 pub mod history;
+mod stage;
 pub mod style;
 pub mod tail;
 pub mod ticker;
 
 use crate::world::World;
 use chat::{nonces::Nonces, rooms::RoomDefinition};
-use event_log::{Epoch, EventLog, Partition};
+use event_log::{Epoch, EventLog, Offset, Partition};
 use feed::Feed;
 use parking_lot::{Mutex, RwLock};
 use protocol::{
     ids::RoomId,
     objects::{self, RoomSettings},
 };
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 use style::Style;
 use tokio::sync::Notify;
+use transformer_api::Seed;
 
 /// One room at work.
 pub struct Room {
@@ -34,7 +42,8 @@ pub struct Room {
     /// What its viewers get.
     pub feed: Arc<Feed>,
     style: Style,
-    sample: (String, String),
+    /// What becomes of the style's typical line.
+    sample: OnceLock<String>,
     settings: RwLock<RoomSettings>,
     messages_per_second: RwLock<f64>,
     log: Arc<dyn EventLog>,
@@ -43,6 +52,9 @@ pub struct Room {
     nonces: Mutex<Nonces>,
     /// Somebody waits for a nonce that is on its way; told whenever one is settled or released.
     nonce_settled: Notify,
+    /// How far the tail has read this room's partition, and somebody waits for it to come further.
+    followed: AtomicU64,
+    followed_on: Notify,
 }
 
 impl Room {
@@ -67,13 +79,32 @@ impl Room {
     }
 
     /// What the room would make of a text, more or less: the real choices hang on the message's id.
-    pub fn preview(&self, text: &str) -> String {
-        self.style.say(style::seed_of_preview(text), text).unwrap_or_else(|| text.to_owned())
+    pub async fn preview(&self, text: &str) -> String {
+        self.style.show(style::seed_of_preview(text), text).await
+    }
+
+    /// Resolves once the tail has read the room's partition up to here. Cancel-safe.
+    async fn followed(&self, to: Offset) {
+        loop {
+            let on = self.followed_on.notified();
+            tokio::pin!(on);
+            // Listen first, then look: otherwise the news could come in between.
+            on.as_mut().enable();
+            if self.followed.load(Ordering::Acquire) >= to.0 {
+                return;
+            }
+            on.await;
+        }
+    }
+
+    /// The tail has read up to here.
+    fn follow(&self, to: Offset) {
+        self.followed.store(to.0, Ordering::Release);
+        self.followed_on.notify_waiters();
     }
 
     /// As REST tells it.
     pub fn to_object(&self) -> objects::Room {
-        let (sample_in, sample_out) = self.sample.clone();
         objects::Room {
             id: self.id(),
             slug: self.slug().to_owned(),
@@ -81,8 +112,8 @@ impl Room {
             description: self.definition.description.clone(),
             transformer: objects::RoomTransformer {
                 name: self.style.name().to_owned(),
-                sample_in,
-                sample_out,
+                sample_in: self.style.sample().to_owned(),
+                sample_out: self.sample.get().cloned().unwrap_or_else(|| self.style.sample().to_owned()),
             },
             settings: self.settings(),
             viewers: self.feed.viewers(),
@@ -137,12 +168,12 @@ impl Directory {
             let partition = Partition(definition.partition);
             let epoch =
                 log.epoch(partition).map_err(|error| SetUpError::Log { room: slug.clone(), error })?;
-            let style = Style::new(transformer);
+            let style = Style::new(transformer, styles.keeps_the_laws(&definition.transformer));
             rooms.push(Arc::new(Room {
                 partition,
                 epoch,
                 feed: Feed::new(&slug, ring),
-                sample: style.sample(),
+                sample: OnceLock::new(),
                 style,
                 settings: RwLock::default(),
                 messages_per_second: RwLock::new(0.0),
@@ -150,11 +181,21 @@ impl Directory {
                 world: world.clone(),
                 nonces: Mutex::default(),
                 nonce_settled: Notify::new(),
+                followed: AtomicU64::new(0),
+                followed_on: Notify::new(),
                 definition,
             }));
         }
         let by_slug = rooms.iter().map(|r| (r.slug().to_owned(), r.clone())).collect();
         Ok(Arc::new(Self { rooms, by_slug }))
+    }
+
+    /// Says each style's typical line, for the rooms' cards. Needs [`style::watch`] at work: a style may hang on it.
+    pub async fn say_samples(&self) {
+        for room in &self.rooms {
+            let said = room.style.show(Seed(0), room.style.sample()).await;
+            let _ = room.sample.set(said);
+        }
     }
 
     /// In the order of the configuration.

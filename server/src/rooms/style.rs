@@ -1,7 +1,10 @@
 //! A room's style with a net under it: whatever a transformer does, the room goes on.
 //!
-//! It knows no user and no log. The laws that styles keep are in the crate `transformer-api`.
+//! It knows no user and no log. The laws that styles keep are in the crate `transformer-api`. A style that was tested
+//! against them works on the caller's thread; any other on a [`stage`] of its own, where it may even hang. Start with
+//! [`Style::say`].
 
+use super::stage::{self, Full, Stage};
 use protocol::{ids::MessageId, limits::STYLED_CODE_POINTS_MAX};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -15,16 +18,57 @@ use transformer_api::{EmoteNames, Line, Seed, Transformer};
 /// viewer would notice.
 const TIME_MAX: Duration = Duration::from_millis(100);
 
-/// What a room makes of a line.
-pub struct Style {
-    transformer: Arc<dyn Transformer>,
-    emotes: EmoteNames,
+/// Why a line is shown plain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The style panicked.
+    Panic,
+    /// It answered, but too late.
+    TooSlow,
+    /// It answered with nothing.
+    Empty,
+    /// It answered with more than fits a message.
+    TooLong,
+    /// It answered with what no message may hold.
+    ControlCharacter,
+    /// It did not answer; its thread was left behind.
+    Hung,
+    /// It hung too often and is not asked any more.
+    Off,
 }
 
-impl Style {
-    /// Puts a transformer to work.
+impl Failure {
+    /// For metrics and logs.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Panic => "panic",
+            Self::TooSlow => "too_slow",
+            Self::Empty => "empty",
+            Self::TooLong => "too_long",
+            Self::ControlCharacter => "control_character",
+            Self::Hung => "hung",
+            Self::Off => "off",
+        }
+    }
+}
+
+/// A transformer, and a judgement of what it answers. It may still take for ever.
+pub struct Voice {
+    transformer: Arc<dyn Transformer>,
+    emotes: EmoteNames,
+    time_max: Duration,
+}
+
+impl Voice {
+    /// Over this transformer.
     pub fn new(transformer: Arc<dyn Transformer>) -> Self {
-        Self { transformer, emotes: EmoteNames::default() }
+        Self { transformer, emotes: EmoteNames::default(), time_max: TIME_MAX }
+    }
+
+    /// For tests on machines that are busy with others: no answer is too late.
+    #[cfg(test)]
+    pub(super) fn patient(transformer: Arc<dyn Transformer>) -> Self {
+        Self { time_max: Duration::MAX, ..Self::new(transformer) }
     }
 
     /// Its name in the configuration.
@@ -32,36 +76,121 @@ impl Style {
         self.transformer.name()
     }
 
-    /// A typical line and what becomes of it.
-    pub fn sample(&self) -> (String, String) {
-        let line = self.transformer.sample();
-        (line.to_owned(), self.say(Seed(0), line).unwrap_or_else(|| line.to_owned()))
-    }
-
-    /// The line in this style; `None` (counted) if the style panicked, took too long or broke its laws.
-    pub fn say(&self, seed: Seed, text: &str) -> Option<String> {
+    /// The line in this style.
+    ///
+    /// # Errors
+    /// The style panicked, took too long or broke its laws.
+    pub fn say(&self, seed: Seed, text: &str) -> Result<String, Failure> {
         let start = Instant::now();
         let line = Line { text, seed, emotes: &self.emotes };
         // The transformer is stateless (`&self`, no interior mutability by contract), so nothing is left half-done.
         let answer = catch_unwind(AssertUnwindSafe(|| self.transformer.transform(line)));
-        let failure = match &answer {
-            Err(_) => "panic",
-            Ok(_) if start.elapsed() > TIME_MAX => "too_slow",
-            Ok(out) if out.trim().is_empty() => "empty",
+        match answer {
+            Err(_) => Err(Failure::Panic),
+            Ok(_) if start.elapsed() > self.time_max => Err(Failure::TooSlow),
+            Ok(out) if out.trim().is_empty() => Err(Failure::Empty),
             Ok(out) if out.len() > STYLED_CODE_POINTS_MAX && out.chars().count() > STYLED_CODE_POINTS_MAX => {
-                "too_long"
+                Err(Failure::TooLong)
             }
-            Ok(out) if out.chars().any(char::is_control) => "control_character",
-            Ok(_) => return answer.ok(),
+            Ok(out) if out.chars().any(char::is_control) => Err(Failure::ControlCharacter),
+            Ok(out) => Ok(out),
+        }
+    }
+}
+
+/// What a room makes of a line.
+pub struct Style {
+    name: &'static str,
+    sample: &'static str,
+    work: Work,
+}
+
+enum Work {
+    /// On the caller's thread: for styles that were tested against the laws.
+    Here(Voice),
+    /// On a thread of its own: for all others.
+    Apart(Stage),
+}
+
+impl Style {
+    /// Puts a transformer to work. One that is not `tested` against the laws may hang, and gets a thread of its own.
+    pub fn new(transformer: Arc<dyn Transformer>, tested: bool) -> Self {
+        let (name, sample) = (transformer.name(), transformer.sample());
+        let voice = Voice::new(transformer);
+        let work = if tested { Work::Here(voice) } else { Work::Apart(Stage::new(voice)) };
+        Self { name, sample, work }
+    }
+
+    /// Its name in the configuration.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// A typical line.
+    pub fn sample(&self) -> &'static str {
+        self.sample
+    }
+
+    /// The thread of its own, if it has one; then lines go there.
+    pub fn apart(&self) -> Option<&Stage> {
+        match &self.work {
+            Work::Here(_) => None,
+            Work::Apart(stage) => Some(stage),
+        }
+    }
+
+    /// The line in this style, on the caller's thread; `None` (counted) if it failed on the line, or works apart.
+    pub fn say(&self, seed: Seed, text: &str) -> Option<String> {
+        match &self.work {
+            Work::Here(voice) => told(self.name, voice.say(seed, text)),
+            Work::Apart(_) => None,
+        }
+    }
+
+    /// The line in this style wherever it works; plain if it fails on it or has too much to do.
+    pub async fn show(&self, seed: Seed, text: &str) -> String {
+        let said = match &self.work {
+            Work::Here(_) => self.say(seed, text),
+            Work::Apart(stage) => {
+                let (answer, answered) = tokio::sync::oneshot::channel();
+                match stage.put(seed, text.to_owned(), |said| drop(answer.send(said))) {
+                    Ok(()) => answered.await.unwrap_or(None),
+                    Err(Full) => None,
+                }
+            }
         };
-        metrics::counter!("twitchy_style_failures_total", "style" => self.name(), "cause" => failure)
-            .increment(1);
-        tracing::warn!(
-            style = self.name(),
-            cause = failure,
-            "a style failed on a message; it is shown plain"
-        );
-        None
+        said.unwrap_or_else(|| text.to_owned())
+    }
+
+    /// Looks whether the style hangs; to be called several times in [`stage::HANG`].
+    pub fn watch(&self, now: std::time::Instant) {
+        if let Work::Apart(stage) = &self.work {
+            stage.watch(now);
+        }
+    }
+}
+
+/// Counts and logs what a style failed on.
+pub(super) fn told(style: &'static str, answer: Result<String, Failure>) -> Option<String> {
+    let failure = match answer {
+        Ok(said) => return Some(said),
+        Err(failure) => failure.as_str(),
+    };
+    metrics::counter!("twitchy_style_failures_total", "style" => style, "cause" => failure).increment(1);
+    tracing::warn!(style, cause = failure, "a style failed on a message; it is shown plain");
+    None
+}
+
+/// Looks after the rooms' styles; runs until it is dropped.
+pub async fn watch(rooms: Arc<super::Directory>) {
+    let mut often = tokio::time::interval(stage::HANG / 4);
+    often.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        often.tick().await;
+        for room in rooms.all() {
+            // A thread that hangs does so in the machine's time, whatever the runtime's clock says.
+            room.style.watch(std::time::Instant::now());
+        }
     }
 }
 
@@ -101,18 +230,18 @@ mod tests {
         }
     }
 
-    fn say(f: fn(&str) -> String) -> Option<String> {
-        Style::new(Arc::new(Broken(f))).say(Seed(0), "hi")
+    fn say(f: fn(&str) -> String) -> Result<String, Failure> {
+        Voice::patient(Arc::new(Broken(f))).say(Seed(0), "hi")
     }
 
     #[test]
     fn a_style_that_breaks_its_laws_is_passed_over() {
-        assert_eq!(say(|text| format!("{text}!")).as_deref(), Some("hi!"));
-        assert_eq!(say(|_| panic!("poison")), None);
-        assert_eq!(say(|_| " ".to_owned()), None);
-        assert_eq!(say(|_| "a\nb".to_owned()), None);
-        assert_eq!(say(|_| "x".repeat(2_000)).map(|s| s.len()), Some(2_000));
-        assert_eq!(say(|_| "🤪".repeat(2_001)), None);
+        assert_eq!(say(|text| format!("{text}!")).as_deref(), Ok("hi!"));
+        assert_eq!(say(|_| panic!("poison")), Err(Failure::Panic));
+        assert_eq!(say(|_| " ".to_owned()), Err(Failure::Empty));
+        assert_eq!(say(|_| "a\nb".to_owned()), Err(Failure::ControlCharacter));
+        assert_eq!(say(|_| "x".repeat(2_000)).map(|s| s.len()), Ok(2_000));
+        assert_eq!(say(|_| "🤪".repeat(2_001)), Err(Failure::TooLong));
     }
 
     #[test]

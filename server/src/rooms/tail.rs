@@ -54,6 +54,7 @@ impl Tail {
             let whole = older.len() < HISTORY_MAX as usize;
             room.feed.begins_after(if whole { Seq(0) } else { Seq(older[0].seq.0 - 1) });
             room.feed.publish(&older);
+            room.follow(start);
         }
         let mut tail = Self { log, rooms, partition, at: start };
         while tail.at < bounds.last {
@@ -93,13 +94,18 @@ impl Tail {
             by_room.entry(logged.message.room).or_default().push(logged);
         }
         for room in self.rooms.in_partition(self.partition) {
-            let Some(mut messages) = by_room.remove(&room.id()) else { continue };
+            let mut messages = by_room.remove(&room.id()).unwrap_or_default();
             messages.retain(|m| {
                 let Some(nonce) = &m.message.nonce else { return true };
                 let accepted = Accepted { id: m.message.id, seq: m.seq, sent_at: m.message.sent_at };
                 room.settle(m.message.author.id, nonce, accepted)
             });
+            #[cfg(feature = "broken")]
+            if event_log::broken::Fault::ClockOrder.is_on() {
+                messages.sort_by_key(|m| m.message.id);
+            }
             room.feed.publish(&messages);
+            room.follow(last);
         }
         self.at = last;
         Ok(())

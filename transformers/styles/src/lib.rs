@@ -11,33 +11,51 @@ use transformer_api::Transformer;
 /// Every style there is, in the order in which people are shown them.
 #[must_use]
 pub fn all() -> Registry {
-    Registry(vec![
+    let styles: Vec<Arc<dyn Transformer>> = vec![
         Arc::new(transformer_bestie::Bestie),
         Arc::new(transformer_skibidi::Skibidi),
         Arc::new(transformer_corporate::Corporate),
         Arc::new(transformer_plain::Plain),
-    ])
+    ];
+    Registry { tested: styles.len(), styles }
 }
 
 /// Styles by their names.
 #[derive(Clone)]
-pub struct Registry(Vec<Arc<dyn Transformer>>);
+pub struct Registry {
+    styles: Vec<Arc<dyn Transformer>>,
+    /// So many of them, the first, are tested against the laws by this crate.
+    tested: usize,
+}
 
 impl Registry {
     /// The style called `name`.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Arc<dyn Transformer>> {
-        self.0.iter().find(|style| style.name() == name).cloned()
+        self.styles.iter().find(|style| style.name() == name).cloned()
+    }
+
+    /// Adds a style that nobody tested here: it is not trusted to keep the laws, not even to answer.
+    #[must_use]
+    pub fn with(mut self, style: Arc<dyn Transformer>) -> Self {
+        self.styles.push(style);
+        self
+    }
+
+    /// Was the style tested against the laws? Every one that [`all`] gives is.
+    #[must_use]
+    pub fn keeps_the_laws(&self, name: &str) -> bool {
+        self.styles.iter().take(self.tested).any(|style| style.name() == name)
     }
 
     /// The names of all styles.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
-        self.0.iter().map(|style| style.name())
+        self.styles.iter().map(|style| style.name())
     }
 
     /// All styles.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Transformer>> {
-        self.0.iter()
+        self.styles.iter()
     }
 }
 

@@ -19,7 +19,8 @@ const MACHINE_FOLDERS: [[&str; 2]; 5] =
     [["/wo", "rk/"], ["/ro", "ot/"], ["/tm", "p/"], ["/ho", "me/"], ["/Us", "ers/"]];
 
 const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
-const NPM: &str = "https://registry.npmjs.org/";
+/// In parts, like the folders above.
+const NPM: &str = concat!("https://registry.", "npmjs", ".org/");
 
 pub(super) fn check_size(path: &str, bytes: usize) -> Option<Finding> {
     (bytes > SIZE_MAX && !LARGE_FILES.contains(&path)).then(|| {

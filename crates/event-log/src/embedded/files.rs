@@ -193,6 +193,11 @@ impl StorageBackend for LogFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        #[cfg(feature = "broken")]
+        if crate::broken::Fault::NoSync.is_on() {
+            self.watch.synced.store(true, Ordering::Relaxed);
+            return Ok(());
+        }
         // No space or not: what a failed sync left behind is not known.
         let result = self.watch.before_sync().and_then(|()| self.inner.sync_data());
         if result.is_ok() {

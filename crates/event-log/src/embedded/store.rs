@@ -205,6 +205,10 @@ impl Store {
         self.watch.begin();
         let mut transaction = self.db.begin_write()?;
         transaction.set_durability(Durability::Immediate)?;
+        #[cfg(feature = "broken")]
+        if crate::broken::Fault::NoCommit.is_on() {
+            transaction.set_durability(Durability::None)?;
+        }
         // With one phase, redb takes a damaged newest commit for a torn one and silently goes back to the one before;
         // with two it knows better and says so. See docs/decisions/0001-embedded-engine.md.
         transaction.set_two_phase_commit(true);

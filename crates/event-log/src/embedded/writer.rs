@@ -120,6 +120,8 @@ impl Writer {
     }
 
     fn write(&mut self, group: Vec<Waiting>) {
+        #[cfg(feature = "broken")]
+        let group = self.answer_too_early(group);
         let mut batch: BTreeMap<u32, (u64, Vec<&Bytes>)> = BTreeMap::new();
         for waiting in &group {
             let next = || (self.last[waiting.partition as usize] + 1, Vec::new());
@@ -132,6 +134,22 @@ impl Writer {
             Ok((Err(detail), verdict)) => self.no_space(&detail, verdict, group),
             Err(detail) => self.fail(&detail, group),
         }
+    }
+
+    /// Answers, then waits long enough for a kill, and goes on with nobody left to be answered.
+    #[cfg(feature = "broken")]
+    fn answer_too_early(&self, mut group: Vec<Waiting>) -> Vec<Waiting> {
+        if crate::broken::Fault::AckBeforeAppend.is_on() {
+            let mut last = self.last.clone();
+            for waiting in &mut group {
+                let last = &mut last[waiting.partition as usize];
+                *last += 1;
+                let (nobody, _) = tokio::sync::oneshot::channel();
+                let _ = std::mem::replace(&mut waiting.answer, nobody).send(Ok(Offset(*last)));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        group
     }
 
     /// The group is durable: now it may be seen, and after that answered.

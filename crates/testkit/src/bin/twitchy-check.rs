@@ -14,7 +14,7 @@ use std::{
 use testkit::{
     checker::{self, Report},
     history::{self, Event},
-    workload::{Options, Run},
+    workload::{Behaviour, Options, Run},
 };
 
 /// Exit codes.
@@ -47,6 +47,9 @@ struct Arguments {
     /// Messages a second of all writers together; 0 for as many as they can.
     #[arg(long, default_value_t = 100.0)]
     rate: f64,
+    /// The share of messages that are as long as may be, from 0 to 1.
+    #[arg(long, default_value_t = 0.05)]
+    long: f64,
     /// How long to write.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
@@ -132,6 +135,9 @@ async fn drive(arguments: &Arguments, url: &str) -> Result<Vec<Event>, Failed> {
     if !arguments.rate.is_finite() || arguments.rate < 0.0 {
         return Err(failed(USAGE, "--rate is a number of 0 or more"));
     }
+    if !(0.0..=1.0).contains(&arguments.long) {
+        return Err(failed(USAGE, "--long is a share from 0 to 1"));
+    }
     let address = address(url)?;
     let seed = arguments.seed.unwrap_or_else(rand::random);
     let mut stderr = io::stderr();
@@ -139,8 +145,9 @@ async fn drive(arguments: &Arguments, url: &str) -> Result<Vec<Event>, Failed> {
     let options = Options {
         rooms: arguments.rooms.clone(),
         writers: arguments.writers,
-        readers: arguments.readers,
+        readers: Behaviour::ALL.into_iter().cycle().take(arguments.readers).collect(),
         rate: arguments.rate,
+        long: arguments.long,
         strangers: arguments.strangers,
         give_up: Duration::from_secs(arguments.give_up),
         ..Options::new(address, seed)

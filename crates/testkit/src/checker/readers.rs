@@ -25,6 +25,8 @@ struct Stretch<'a> {
     page: Option<&'a Page>,
     /// What was accepted before the join began and was not in its past; until it comes.
     late: Option<Seq>,
+    /// Did anything come after the join's past?
+    live: bool,
 }
 
 struct Reached {
@@ -124,6 +126,7 @@ impl<'a> Readers<'a, '_> {
             join: None,
             page: None,
             late: None,
+            live: false,
         }
     }
 
@@ -175,6 +178,7 @@ impl<'a> Readers<'a, '_> {
             self.cover(stretch, Seq(seq.0 - 1), message.t, false);
         }
         stretch.move_to(seq, "it was shown", message.t);
+        stretch.live |= !message.past;
         if stretch.late.is_some_and(|late| seq >= late) {
             stretch.late = None;
             self.joins_late += 1;
@@ -232,8 +236,8 @@ impl<'a> Readers<'a, '_> {
         let missing = stored.between(from, up_to);
         let Some(first) = missing.first() else { return };
         let (connection, count) = (stretch.connection, missing.len());
-        // What the join should have shown and never came is the join's fault; it is told as such.
-        let late = stretch.late.take().is_some_and(|late| first.seq <= late);
+        // A hole right behind a join, with messages that the join should have shown, is the join's fault.
+        let late = stretch.late.take().is_some_and(|late| first.seq <= late) && !stretch.live;
         let rule = if late { Rule::StaleJoin } else { Rule::Gap };
         self.findings.add(rule, stretch.room, || {
             let what = if waited {

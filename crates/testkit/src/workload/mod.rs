@@ -47,10 +47,13 @@ pub struct Options {
     pub rooms: Vec<String>,
     /// Users that write; each fourth of them over REST.
     pub writers: usize,
-    /// Readers of all rooms; they take the behaviours of [`Behaviour::ALL`] in turn.
-    pub readers: usize,
+    /// Readers of all rooms.
+    pub readers: Vec<Behaviour>,
     /// Messages a second of all writers together; 0 for as many as they can, one after the other.
     pub rate: f64,
+    /// The share of messages that are as long as may be, from 0 to 1. On the loopback the kernel takes about 2.6 MB for
+    /// a reader that does not read; it takes long lines to make one fall behind.
+    pub long: f64,
     /// Where all choices come from.
     pub seed: u64,
     /// Others write in these rooms too.
@@ -67,8 +70,9 @@ impl Options {
             address,
             rooms: Vec::new(),
             writers: 4,
-            readers: Behaviour::ALL.len(),
+            readers: Behaviour::ALL.to_vec(),
             rate: 0.0,
+            long: 0.05,
             seed,
             strangers: false,
             give_up: Duration::from_secs(60),
@@ -109,6 +113,8 @@ struct Shared {
     events: Mutex<Vec<Event>>,
     connections: AtomicU64,
     progress: watch::Sender<Progress>,
+    /// Since when each writer waits for the answers to what it says.
+    open: Mutex<HashMap<usize, Instant>>,
     /// Newest accepted place by room.
     newest: Mutex<HashMap<String, Seq>>,
 }
@@ -193,6 +199,7 @@ impl Run {
             events: Mutex::new(vec![Event::Began(began)]),
             connections: AtomicU64::new(1),
             progress: watch::Sender::default(),
+            open: Mutex::default(),
             newest: Mutex::new(baselines.clone()),
             options,
         });
@@ -202,7 +209,7 @@ impl Run {
         }
         let (stop_writing, until) = (watch::Sender::new(false), watch::Sender::new(None));
         let mut readers = JoinSet::new();
-        for (number, behaviour) in (0..shared.options.readers).zip(Behaviour::ALL.into_iter().cycle()) {
+        for (number, behaviour) in shared.options.readers.iter().copied().enumerate() {
             let reader = readers::Reader::new(shared.clone(), number, behaviour, baselines.clone());
             readers.spawn(reader.run(until.subscribe()));
         }
@@ -224,6 +231,13 @@ impl Run {
         let mut progress = self.shared.progress.subscribe();
         // The sender lives in `self`, so this does not fail.
         let _ = progress.wait_for(|progress| progress.accepted >= count).await;
+    }
+
+    /// Waits until everything that was said before this call has its answer.
+    pub async fn until_answered(&self) {
+        let now = Instant::now();
+        let mut progress = self.shared.progress.subscribe();
+        let _ = progress.wait_for(|_| self.shared.open.lock().values().all(|since| *since > now)).await;
     }
 
     /// Lets the writers stop, once they know what became of everything they said, and waits for that.
@@ -339,7 +353,9 @@ async fn join_all(tasks: &mut JoinSet<()>) {
 /// A definite no, and how long to wait before the next try; anything else leaves it open.
 fn refusal(error: &ClientError) -> Option<(ErrorCode, Option<Duration>)> {
     let refusal = error.refusal()?;
-    // "Something broke on our side" does not say where: the message may have been accepted before.
-    let definite = refusal.code != ErrorCode::Internal;
+    // "Something broke on our side" does not say where: the message may have been accepted before. And who is not known
+    // any more is refused before the nonce is looked at, which says nothing of an earlier attempt.
+    let definite =
+        !matches!(refusal.code, ErrorCode::Internal | ErrorCode::Unauthorized | ErrorCode::TokenExpired);
     definite.then(|| (refusal.code, refusal.retry_after_ms.map(Duration::from_millis)))
 }

@@ -43,8 +43,10 @@ impl Behaviour {
     }
 }
 
-/// How long a slow reader does not read, in milliseconds.
-const SLOW_MS: Range<u64> = 300..2_000;
+/// How long a slow reader does not read: until so many messages more are accepted, but no longer than this.
+/// The last is more than what the kernel and a small ring keep of long lines.
+const SLOW_MESSAGES: [u64; 3] = [20, 2_500, 2_500];
+const SLOW_MAX: Duration = Duration::from_secs(10);
 /// The receive buffer of a slow reader, in bytes; with a large one the machine would read for it.
 const SLOW_BUFFER_BYTES: u32 = 4 * 1024;
 /// Lengths of the past that a late joiner asks for.
@@ -148,7 +150,7 @@ impl Reader {
                 frame = socket.recv() => self.on_frame(connection, frame),
                 () = tokio::time::sleep_until(act_at), if wanted.is_none() => {
                     act_at = self.act_at();
-                    self.act(&mut socket).await
+                    self.act(&mut socket, &until).await
                 }
                 () = tokio::time::sleep_until(deadline.unwrap_or(act_at)), if deadline.is_some() => Next::Stay,
                 _ = until.changed(), if wanted.is_none() => Next::Stay,
@@ -201,7 +203,7 @@ impl Reader {
         }
     }
 
-    async fn act(&mut self, socket: &mut Socket) -> Next {
+    async fn act(&mut self, socket: &mut Socket, until_set: &Until) -> Next {
         match self.behaviour {
             Behaviour::Steady | Behaviour::Paging => Next::Stay,
             Behaviour::Reconnecting => Next::Leave("it went without a word".to_owned()),
@@ -212,7 +214,16 @@ impl Reader {
                 _ => Next::Stay,
             },
             Behaviour::Slow => {
-                tokio::time::sleep(Duration::from_millis(self.choices.random_range(SLOW_MS))).await;
+                let mut progress = self.shared.progress.subscribe();
+                let until = progress.borrow().accepted
+                    + SLOW_MESSAGES.choose(&mut self.choices).copied().unwrap_or(1);
+                let mut over = until_set.clone();
+                let waited = progress.wait_for(|progress| progress.accepted >= until);
+                // Either way it reads on.
+                tokio::select! {
+                    _ = tokio::time::timeout(SLOW_MAX, waited) => {}
+                    _ = over.wait_for(Option::is_some) => {}
+                }
                 Next::Stay
             }
         }

@@ -65,7 +65,14 @@ impl RunName {
     }
 }
 
-pub(super) fn line(nonce: &str, choices: &mut StdRng) -> String {
+/// About 1,900 bytes, near the longest that may be said.
+const LONG_CHARS: usize = 470;
+
+/// A line with this nonce in it; `long` is the share of those that are as long as may be.
+pub(super) fn line(nonce: &str, long: f64, choices: &mut StdRng) -> String {
+    if choices.random_bool(long) {
+        return format!("{} @{nonce}", "\u{1f438}".repeat(LONG_CHARS));
+    }
     let said = LINES[choices.random_range(0..LINES.len())];
     format!("{said} @{nonce}")
 }
@@ -82,7 +89,8 @@ mod tests {
         for count in 0..100 {
             let nonce = run.nonce(7, count);
             assert!(nonce.len() <= 25, "{nonce}");
-            let said = line(&nonce, &mut choices);
+            let said = line(&nonce, 0.2, &mut choices);
+            assert!(said.chars().count() <= 500);
             assert_eq!(run.nonce_in(&said), Some(nonce.clone()), "{said}");
             assert_eq!(run.nonce_in(&format!("{said}!!! omg \u{1f480}")), Some(nonce), "{said}");
         }

@@ -12,7 +12,9 @@ use tokio::{
 };
 
 /// Messages that are said at once, without waiting for the answers between them, now and then.
-const BURST_MAX: usize = 4;
+const BURST_MAX: usize = 16;
+/// How often a sender goes without waiting for the answer, as one does whose network is gone.
+const IMPATIENCE: f64 = 0.04;
 /// Each fourth writer uses REST.
 const REST_EVERY: usize = 4;
 
@@ -33,6 +35,27 @@ struct Draft {
     room: String,
     nonce: String,
     text: String,
+}
+
+/// Notes that a writer waits for answers, from its first attempt until it has them.
+struct Open {
+    shared: Arc<Shared>,
+    writer: usize,
+}
+
+impl Open {
+    fn new(shared: Arc<Shared>, writer: usize) -> Self {
+        shared.open.lock().insert(writer, Instant::now());
+        Self { shared, writer }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.shared.open.lock().remove(&self.writer);
+        // Wakes those who wait for this.
+        self.shared.progress.send_modify(|_| {});
+    }
 }
 
 impl Writer {
@@ -85,7 +108,7 @@ impl Writer {
                 continue;
             }
             let burst =
-                if self.choices.random_bool(0.1) { self.choices.random_range(2..=BURST_MAX) } else { 1 };
+                if self.choices.random_bool(0.15) { self.choices.random_range(2..=BURST_MAX) } else { 1 };
             owed = burst - 1;
             let drafts = (0..burst).map(|_| self.draft()).collect();
             self.say(drafts).await;
@@ -103,13 +126,14 @@ impl Writer {
         let room = rooms[self.choices.random_range(0..rooms.len())].clone();
         let nonce = self.shared.run.nonce(self.number, self.said);
         self.said += 1;
-        let text = text::line(&nonce, &mut self.choices);
+        let text = text::line(&nonce, self.shared.options.long, &mut self.choices);
         Draft { room, nonce, text }
     }
 
     /// Says these until each has a definite answer, or for too long.
     async fn say(&mut self, mut drafts: Vec<Draft>) {
         let deadline = Instant::now() + self.shared.options.give_up;
+        let _open = Open::new(self.shared.clone(), self.number);
         loop {
             let attempt = if self.number % REST_EVERY == REST_EVERY - 1 {
                 self.over_rest(&drafts).await
@@ -158,7 +182,7 @@ impl Writer {
             }
         };
         let mut sent = Vec::new();
-        let mut broken = false;
+        let mut broken = self.choices.random_bool(IMPATIENCE);
         for draft in drafts {
             sent.push(self.shared.now());
             if socket.submit(&draft.room, &draft.text, &draft.nonce).await.is_err() {
@@ -170,7 +194,7 @@ impl Writer {
             let answer = if broken {
                 Err(ClientError::TimedOut {
                     waiting_for: draft.nonce.clone(),
-                    seen: "a broken connection".to_owned(),
+                    seen: "the connection was given up".to_owned(),
                 })
             } else {
                 socket.outcome(&draft.nonce).await.map(|ack| (ack.id, ack.seq))

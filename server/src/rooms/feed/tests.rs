@@ -217,3 +217,21 @@ async fn who_waits_for_a_message_is_told_when_it_comes() {
     feed.publish(&messages([4]));
     waits.await.unwrap();
 }
+
+#[test]
+fn a_join_is_served_whatever_has_left_the_ring() {
+    let feed = feed(100);
+    feed.publish(&messages(1..=90));
+    feed.publish(&messages(91..=180));
+    assert_eq!(feed.complete_after(), Seq(90), "two batches are more than the ring may keep");
+    let seqs = |count| feed.latest(count).messages.iter().map(|m| m.seq().0).collect::<Vec<_>>();
+    assert_eq!(seqs(100), (81..=180).collect::<Vec<_>>());
+    assert_eq!(seqs(3), [178, 179, 180]);
+
+    let quiet = Feed::new("bestie", RingLimits { messages_max: 100, bytes_max: 2_000 });
+    quiet.publish(&messages([1, 2]));
+    for viewers in 0..1_000 {
+        quiet.publish_frame(format!("viewers {viewers}"));
+    }
+    assert_eq!(quiet.latest(10).messages.len(), 2, "viewers who come and go do not push out what was said");
+}

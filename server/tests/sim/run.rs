@@ -1,0 +1,504 @@
+//! One run: a plan drawn from the seed, faults for a while, then healing, then the judgement.
+//!
+//! Start with [`run`].
+
+use crate::{
+    clients,
+    dice::Dice,
+    life::Life,
+    log::{Disk, LogFaults},
+    net::{ClientEnd, Cutter, Line},
+    process::{self, Call, Process},
+    store::{StoreDisk, StoreFaults},
+    world::{SimWorld, Trace},
+};
+use chat::{message::Logged, rooms::RoomDefinition, time::Millis};
+use chat_store::{MessageStore, Page};
+use event_log::{Epoch, EventLog, Partition};
+use parking_lot::Mutex;
+use protocol::ids::Seq;
+use server::world::World;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use testkit::{
+    checker::{self, Report},
+    history::{self, Event, Shown},
+};
+use tokio::sync::Notify;
+
+/// After the faults everything has to be well again within this time: restarts (100 ms), reconnects (1 s), a retry of
+/// a follower (0.5 s), answers that clients wait for (10 s at most) and come back for, twice.
+const RECOVERY_MAX: Duration = Duration::from_secs(40);
+/// After that, what a reader lacks is not on its way any more.
+const SETTLE: Duration = Duration::from_secs(20);
+
+/// The kinds of faults; a run has some of them, so that one does not always hide behind another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    Kill,
+    Stop,
+    Cut,
+    LogFull,
+    LogAway,
+    SyncFails,
+    SlowLog,
+    StoreAway,
+    StoreFull,
+    SlowStore,
+    Clock,
+}
+
+const FAULTS: [Fault; 11] = [
+    Fault::Kill,
+    Fault::Stop,
+    Fault::Cut,
+    Fault::LogFull,
+    Fault::LogAway,
+    Fault::SyncFails,
+    Fault::SlowLog,
+    Fault::StoreAway,
+    Fault::StoreFull,
+    Fault::SlowStore,
+    Fault::Clock,
+];
+
+/// What a run is like.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub partitions: u32,
+    pub rooms: Vec<RoomDefinition>,
+    pub ring_messages: usize,
+    pub resume_max: usize,
+    pub queue_max: usize,
+    pub restart_ms: u64,
+    pub writers: u64,
+    pub lines_each: u64,
+    pub readers: u64,
+    pub faults: Vec<Fault>,
+    /// Does the process also die at exact steps?
+    pub deadly_steps: bool,
+    /// How long the faults go on.
+    pub troubles: Duration,
+    /// A quiet time in between, longer than nonces live; then the log is trimmed.
+    pub night: Option<Duration>,
+}
+
+impl Plan {
+    fn draw(dice: &Dice) -> Self {
+        let partitions = u32::try_from(dice.between(1..=3)).expect("small");
+        let styles = ["plain", "plain", "bestie", "skibidi", "corporate"];
+        let rooms = (0..dice.between(1..=3))
+            .map(|n| {
+                let partition = u32::try_from(dice.below(partitions as usize)).expect("small");
+                process::room(usize::try_from(n).expect("small"), dice.pick(&styles), partition)
+            })
+            .collect();
+        let kinds = dice.between(0..=4);
+        Self {
+            partitions,
+            rooms,
+            ring_messages: dice.pick(&[10, 25, 100]),
+            resume_max: dice.pick(&[10, 60, 1_000]),
+            queue_max: dice.pick(&[3, 16, 1_000]),
+            restart_ms: dice.pick(&[20, 500, 3_000]),
+            writers: dice.between(1..=4),
+            lines_each: dice.pick(&[3, 10, 25]),
+            readers: dice.between(1..=3),
+            faults: (0..kinds).map(|_| dice.pick(&FAULTS)).collect(),
+            deadly_steps: dice.percent(50),
+            troubles: dice.millis(2_000..=20_000),
+            night: dice.percent(15).then(|| dice.millis(800_000..=1_300_000)),
+        }
+    }
+}
+
+/// Everything of a run that its actors share.
+pub struct Sim {
+    pub dice: Dice,
+    pub plan: Plan,
+    pub world: Arc<SimWorld>,
+    pub trace: Trace,
+    pub disk: Arc<Disk>,
+    pub store_disk: Arc<StoreDisk>,
+    pub log_faults: Arc<Mutex<LogFaults>>,
+    pub store_faults: Arc<Mutex<StoreFaults>>,
+    /// The life that lives now, serving or still starting.
+    pub life: Mutex<Option<Arc<Life>>>,
+    /// Who serves, if somebody does.
+    pub front: Mutex<Option<Process>>,
+    pub front_changed: Notify,
+    /// Who reads what over an open connection, by connection.
+    pub reading: Mutex<BTreeSet<(u64, String)>>,
+    /// Every connection there was, to be cut.
+    pub cutters: Mutex<Vec<Cutter>>,
+    /// Ends of clients that vanished without a word.
+    pub vanished: Mutex<Vec<ClientEnd>>,
+    events: Mutex<Vec<Event>>,
+    /// What is wrong beyond the rules of the history.
+    problems: Mutex<Vec<String>>,
+    healed: AtomicBool,
+    connections: AtomicU64,
+}
+
+impl Sim {
+    /// Adds to the history.
+    pub fn record(&self, event: Event) {
+        self.trace.note(|| format!("history: {}", tell(&event)));
+        self.events.lock().push(event);
+    }
+
+    /// Something that must not be.
+    pub fn problem(&self, what: impl Into<String>) {
+        let what = what.into();
+        self.trace.note(|| format!("PROBLEM: {what}"));
+        self.problems.lock().push(what);
+    }
+
+    /// Is the time of faults over?
+    pub fn is_healed(&self) -> bool {
+        self.healed.load(Ordering::Relaxed)
+    }
+
+    /// A number for a connection.
+    pub fn connection_number(&self) -> u64 {
+        self.connections.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// At which step the next life ends.
+    pub fn next_death(&self) -> Option<u64> {
+        let mortal = self.plan.deadly_steps && !self.is_healed() && self.dice.percent(70);
+        // From the first steps of the start to the middle of things.
+        mortal.then(|| self.dice.between(1..=1 << self.dice.between(2..=10)))
+    }
+
+    /// A line of this quality.
+    pub fn line(&self, dice: &Dice) -> Line {
+        Line { bytes_max: dice.pick(&[1_500, 20_000, 1_000_000]), latency_ms: dice.pick(&[0, 2, 30]) }
+    }
+
+    /// A room's name.
+    pub fn room(&self, dice: &Dice) -> String {
+        dice.pick(&self.plan.rooms).slug.as_str().to_owned()
+    }
+
+    /// Waits until somebody serves.
+    pub async fn serving(&self) -> Process {
+        loop {
+            let changed = self.front_changed.notified();
+            if let Some(process) = self.front.lock().clone() {
+                return process;
+            }
+            changed.await;
+        }
+    }
+}
+
+/// What came of a run.
+pub struct Outcome {
+    pub report: Report,
+    pub problems: Vec<String>,
+    pub events: Vec<Event>,
+    pub trace: Vec<String>,
+    pub simulated: Duration,
+    pub records: u64,
+}
+
+impl Outcome {
+    /// Is there nothing to complain of?
+    pub fn is_clean(&self) -> bool {
+        self.report.clean && self.problems.is_empty()
+    }
+
+    /// FNV-1a over all that happened.
+    pub fn hash(&self) -> u64 {
+        history::text_hash(&format!("{:?}{:?}{:?}", self.events, self.trace, self.problems))
+    }
+}
+
+/// Plays a seed.
+pub fn run(seed: u64, traced: bool) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.expect("a runtime needs nothing special").block_on(play(seed, traced))
+}
+
+async fn play(seed: u64, traced: bool) -> Outcome {
+    let dice = Dice::new(seed);
+    let plan = Plan::draw(&dice.fork());
+    let trace = Trace::new(traced);
+    trace.note(|| format!("seed {seed}: {plan:?}"));
+    let sim = Arc::new(Sim {
+        world: Arc::new(SimWorld::new(dice.fork())),
+        disk: Arc::new(Disk::new(plan.partitions)),
+        store_disk: Arc::default(),
+        log_faults: Arc::default(),
+        store_faults: Arc::default(),
+        life: Mutex::default(),
+        front: Mutex::default(),
+        front_changed: Notify::new(),
+        reading: Mutex::default(),
+        cutters: Mutex::default(),
+        vanished: Mutex::default(),
+        events: Mutex::default(),
+        problems: Mutex::default(),
+        healed: AtomicBool::new(false),
+        connections: AtomicU64::new(0),
+        dice,
+        plan,
+        trace,
+    });
+    begin(&sim, seed);
+    let mut users = Vec::new();
+    // One more than writers: who probes at the end.
+    for number in 1..=sim.plan.writers + 1 {
+        users.push(process::enroll(sim.store_disk.engine(), number).await);
+    }
+    let (prober, writers) = users.split_last().expect("one at least");
+    let supervisor = tokio::spawn(process::supervise(sim.clone()));
+    let writers: Vec<_> = writers
+        .iter()
+        .enumerate()
+        .map(|(number, (user, token))| {
+            let writer = clients::Writer::new(&sim, number, user, token);
+            tokio::spawn(writer.write(sim.plan.lines_each))
+        })
+        .collect();
+    let mut others: Vec<_> =
+        (0..sim.plan.readers).map(|_| tokio::spawn(clients::read(sim.clone(), sim.dice.fork()))).collect();
+    others.push(tokio::spawn(clients::read_pages(sim.clone(), sim.dice.fork())));
+    if sim.dice.percent(30) {
+        others.push(tokio::spawn(clients::abuse::run(sim.clone(), sim.dice.fork())));
+    }
+    if sim.plan.night.is_some() {
+        others.push(tokio::spawn(night(sim.clone())));
+    }
+
+    trouble(&sim).await;
+    heal(&sim);
+    let writers = async {
+        for writer in writers {
+            writer.await.expect("a writer does not panic");
+        }
+    };
+    if tokio::time::timeout(RECOVERY_MAX, writers).await.is_err() {
+        sim.problem("liveness: writers have no answers long after the faults ended");
+    }
+    let probe = clients::Writer::new(&sim, 99, &prober.0, &prober.1).probe();
+    if tokio::time::timeout(RECOVERY_MAX, probe).await.is_err() {
+        sim.problem("liveness: a probe is not acked long after the faults ended");
+    }
+    tokio::time::sleep(SETTLE).await;
+    stayed(&sim);
+    if tokio::time::timeout(RECOVERY_MAX, read_finals(&sim)).await.is_err() {
+        sim.problem("liveness: the final history cannot be read");
+    }
+    for other in others {
+        other.abort();
+        let _ = other.await;
+    }
+    supervisor.abort();
+    let _ = supervisor.await;
+    judge(&sim)
+}
+
+fn begin(sim: &Sim, seed: u64) {
+    let rooms = sim.plan.rooms.iter().map(|room| history::Baseline {
+        room: room.slug.as_str().to_owned(),
+        epoch: format!("epoch{}", room.partition),
+        seq: Seq(0),
+    });
+    sim.record(Event::Began(history::Began { seed, rooms: rooms.collect(), strangers: false }));
+}
+
+/// Faults, one after the other.
+async fn trouble(sim: &Arc<Sim>) {
+    let dice = sim.dice.fork();
+    let end = tokio::time::Instant::now() + sim.plan.troubles + sim.plan.night.unwrap_or_default();
+    while tokio::time::Instant::now() < end {
+        tokio::time::sleep(dice.millis(50..=2_500)).await;
+        if sim.plan.faults.is_empty() {
+            continue;
+        }
+        let fault = dice.pick(&sim.plan.faults);
+        // A store that is away all night shows whether the log is trimmed before its time.
+        let lasts = match (fault, sim.plan.night) {
+            (Fault::StoreAway | Fault::StoreFull, Some(night)) if dice.percent(50) => night,
+            _ => dice.millis(20..=4_000),
+        };
+        sim.trace.note(|| format!("fault: {fault:?} for {lasts:?}"));
+        match fault {
+            Fault::Kill => {
+                if let Some(life) = sim.life.lock().as_ref() {
+                    life.kill();
+                }
+            }
+            Fault::Stop => {
+                if let Some(process) = sim.front.lock().as_ref() {
+                    let _ = process.calls.send(Call::Stop);
+                }
+            }
+            Fault::Cut => {
+                for cutter in sim.cutters.lock().iter().filter(|_| dice.percent(40)) {
+                    cutter.cut();
+                }
+            }
+            Fault::SyncFails => sim.log_faults.lock().sync_fails = true,
+            Fault::Clock => {
+                let skew = dice.between(0..=120_000);
+                sim.world.skew(i64::try_from(skew).expect("small") - 60_000);
+            }
+            Fault::LogFull => sim.log_faults.lock().full = true,
+            Fault::LogAway => sim.log_faults.lock().away = true,
+            Fault::SlowLog => sim.log_faults.lock().commit_ms = 3_000,
+            Fault::StoreAway => sim.store_faults.lock().away = true,
+            Fault::StoreFull => sim.store_faults.lock().full = true,
+            Fault::SlowStore => sim.store_faults.lock().slow_ms = 2_000,
+        }
+        if !matches!(fault, Fault::Kill | Fault::Stop | Fault::Cut | Fault::Clock) {
+            tokio::time::sleep(lasts).await;
+            faults_over(sim);
+        }
+    }
+}
+
+fn faults_over(sim: &Sim) {
+    *sim.log_faults.lock() = LogFaults::default();
+    *sim.store_faults.lock() = StoreFaults::default();
+    if let Some(process) = sim.front.lock().as_ref() {
+        process.log.space_again();
+    }
+}
+
+/// A long time after which the log gives up what is old.
+async fn night(sim: Arc<Sim>) {
+    /// Nonces live ten minutes; the wall clock may be two minutes off.
+    const KEPT_MS: u64 = 13 * 60 * 1_000;
+    loop {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let front = sim.front.lock().clone();
+        if let Some(process) = front {
+            let before = Millis(sim.world.now().0.saturating_sub(KEPT_MS));
+            let _ = tokio::time::timeout(Duration::from_secs(30), process.trim(before)).await;
+        }
+    }
+}
+
+fn heal(sim: &Sim) {
+    sim.trace.note(|| "the faults are over".to_owned());
+    sim.healed.store(true, Ordering::Relaxed);
+    faults_over(sim);
+    if let Some(life) = sim.life.lock().as_ref() {
+        life.spare();
+    }
+}
+
+/// Everyone who reads over an open connection has to have everything by now.
+fn stayed(sim: &Sim) {
+    let mut newest: BTreeMap<String, Seq> = BTreeMap::new();
+    for event in sim.events.lock().iter() {
+        if let Event::Send(history::Send { room, outcome: history::Outcome::Accepted { seq, .. }, .. }) =
+            event
+        {
+            let newest = newest.entry(room.clone()).or_default();
+            *newest = (*newest).max(*seq);
+        }
+    }
+    let reading = sim.reading.lock().clone();
+    let readers: BTreeSet<u64> = reading.iter().map(|(connection, _)| *connection).collect();
+    if (readers.len() as u64) < sim.plan.readers {
+        sim.problem("liveness: not all readers are back long after the faults ended");
+    }
+    for (connection, room) in reading {
+        if let Some(until) = newest.get(&room).copied() {
+            let t = sim.world.nanos();
+            sim.record(Event::Stayed(history::Stayed { t, connection, room, until }));
+        }
+    }
+}
+
+/// The final histories: what REST would tell, forwards and backwards, and the rows of the store.
+async fn read_finals(sim: &Sim) {
+    let process = sim.serving().await;
+    while !process.is_stored() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    for definition in &sim.plan.rooms {
+        let slug = definition.slug.as_str();
+        let room = process.gateway.rooms.get(slug).expect("a room of the plan").clone();
+        let history = &process.gateway.history;
+        let mut all: Vec<Logged> = Vec::new();
+        loop {
+            let after = all.last().map_or(Seq(0), |m| m.seq);
+            match history.after(&room, after, 100).await {
+                Ok(page) if page.is_empty() => break,
+                Ok(page) => all.extend(page),
+                Err(error) => return sim.problem(format!("the final history of {slug}: {error}")),
+            }
+        }
+        let mut backwards: Vec<Logged> = Vec::new();
+        loop {
+            match history.before(&room, backwards.first().map(|m| m.seq), 100).await {
+                Ok(page) if page.is_empty() => break,
+                Ok(page) => backwards = page.into_iter().chain(backwards).collect(),
+                Err(error) => return sim.problem(format!("the final history of {slug}: {error}")),
+            }
+        }
+        if backwards != all {
+            sim.problem(format!("{slug}: the history read backwards is not the history read forwards"));
+        }
+        let mut rows: Vec<Logged> = Vec::new();
+        loop {
+            let page = Page::After(rows.last().map_or(Seq(0), |m| m.seq));
+            let page = sim.store_disk.engine().page(definition.id, page, 100).await.expect("it is open");
+            if page.is_empty() {
+                break;
+            }
+            rows.extend(page);
+        }
+        if rows != all {
+            sim.problem(format!("{slug}: the rows of the store are not the history"));
+        }
+        for logged in &all {
+            let frame = logged.to_frame_message();
+            let shown: Shown = clients::shown(&frame);
+            sim.record(Event::Stored(history::Stored { room: slug.to_owned(), shown }));
+        }
+        let Ok(Epoch(epoch)) = process.log.epoch(Partition(definition.partition)) else { continue };
+        sim.record(Event::Read(history::Read { t: sim.world.nanos(), room: slug.to_owned(), epoch }));
+    }
+}
+
+fn judge(sim: &Sim) -> Outcome {
+    let events = std::mem::take(&mut *sim.events.lock());
+    Outcome {
+        report: checker::check(&events),
+        problems: sim.problems.lock().clone(),
+        trace: sim.trace.lines(),
+        simulated: Duration::from_nanos(sim.world.nanos()),
+        records: sim.disk.records(),
+        events,
+    }
+}
+
+/// An event in a line.
+fn tell(event: &Event) -> String {
+    match event {
+        Event::Send(s) => {
+            format!("{} {} nonce {}: {:?} since {} ms", s.room, s.user, s.nonce, s.outcome, s.t0 / 1_000_000)
+        }
+        Event::Joined(j) => format!(
+            "reader {} joined {} up to {}, asked {} after {:?}: recovered {:?} {:?}",
+            j.connection, j.room, j.seq, j.asked, j.after, j.recovered, j.reason
+        ),
+        Event::Message(m) => {
+            let past = if m.past { " (past)" } else { "" };
+            format!("reader {} was shown {} {} {:?}{past}", m.connection, m.room, m.shown.seq, m.shown.nonce)
+        }
+        other => format!("{other:?}"),
+    }
+}
