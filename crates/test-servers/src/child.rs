@@ -1,0 +1,85 @@
+//! A child process that cannot outlive its parent.
+//!
+//! A panic, an `exit` or a kill runs no destructor of a static, so the child is watched by a small shell: it holds the
+//! reading end of a pipe whose only writer is this process, and when the pipe closes, it ends the child by its id.
+
+use std::{
+    ffi::OsStr,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command, Stdio},
+};
+
+/// Starts `"$@"`, waits for the end of the pipe or of the child, whichever is first.
+const WATCH: &str = r#"
+exec 3<&0
+"$@" </dev/null 3<&- &
+child=$!
+echo "$child" >pid
+( read -r _ <&3; kill -KILL "$child" ) 2>/dev/null &
+watcher=$!
+exec 3<&-
+wait "$child"
+status=$?
+kill "$watcher" 2>/dev/null
+exit "$status"
+"#;
+
+/// A running child; ends with the value or with the process.
+pub struct Watched {
+    shell: Child,
+    pipe: Option<ChildStdin>,
+    /// Written by the shell, in the child's folder.
+    pid: PathBuf,
+}
+
+impl Watched {
+    /// Starts a program in this folder, its output at the end of `log`.
+    ///
+    /// # Errors
+    /// When the log cannot be written or no process started.
+    pub fn start(
+        program: &str,
+        args: impl IntoIterator<Item = impl AsRef<OsStr>>,
+        folder: &Path,
+        log: &Path,
+    ) -> io::Result<Self> {
+        let out = File::options().create(true).append(true).open(log)?;
+        let mut shell = Command::new("sh")
+            .args(["-c", WATCH, "watch", program])
+            .args(args)
+            .current_dir(folder)
+            .stdin(Stdio::piped())
+            .stderr(out.try_clone()?)
+            .stdout(out)
+            .spawn()?;
+        let pipe = shell.stdin.take();
+        Ok(Self { shell, pipe, pid: folder.join("pid") })
+    }
+
+    /// Has it ended by itself?
+    ///
+    /// # Errors
+    /// When the system cannot tell.
+    pub fn ended(&mut self) -> io::Result<bool> {
+        Ok(self.shell.try_wait()?.is_some())
+    }
+
+    /// Sends the child a signal by its name without `SIG`, as `kill` takes it.
+    ///
+    /// # Errors
+    /// When it runs no more.
+    pub fn signal(&self, name: &str) -> io::Result<()> {
+        let pid = fs::read_to_string(&self.pid)?;
+        let sent = Command::new("kill").args([&format!("-{name}"), pid.trim()]).status()?;
+        if sent.success() { Ok(()) } else { Err(io::Error::other(format!("kill -{name} {}", pid.trim()))) }
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        drop(self.pipe.take());
+        let _ = self.shell.wait();
+    }
+}

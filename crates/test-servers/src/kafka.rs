@@ -1,0 +1,284 @@
+//! Apache Kafka: one process that is broker and controller (KRaft), on free ports, in a folder of its own.
+//!
+//! Each broker listens three times: for anybody, for who logs in ([`USERNAME`], [`PASSWORD`]), and with TLS under
+//! a certificate of its own.
+
+use crate::{child::Watched, maven};
+use std::{
+    env, fs, io,
+    net::TcpStream,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+    thread,
+    time::{Duration, Instant},
+};
+
+/// The version that is fetched.
+pub const VERSION: &str = "4.1.0";
+/// An address in this variable is used instead of starting a broker.
+pub const ADDRESS_VARIABLE: &str = "TWITCHY_TEST_KAFKA";
+/// How long a broker may take to start on a busy machine.
+const START_MAX: Duration = Duration::from_secs(120);
+/// Name of the file with its settings.
+const SETTINGS: &str = "server.properties";
+/// How often it is looked whether it is there.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Who may log in.
+pub const USERNAME: &str = "twitchy";
+/// By what (PLAIN and SCRAM).
+pub const PASSWORD: &str = "not-a-secret";
+
+/// A running broker.
+pub struct Broker {
+    address: String,
+    login_address: String,
+    tls_address: String,
+    folder: PathBuf,
+    classes: String,
+    process: Option<Watched>,
+}
+
+impl Broker {
+    /// `host:port` for clients.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// `host:port` for clients that log in; others are hung up on.
+    pub fn login_address(&self) -> &str {
+        &self.login_address
+    }
+
+    /// `host:port` for clients that talk TLS.
+    pub fn tls_address(&self) -> &str {
+        &self.tls_address
+    }
+
+    /// The certificate to trust at [`Self::tls_address`], as PEM.
+    pub fn ca_file(&self) -> PathBuf {
+        self.folder.join(CERTIFICATE)
+    }
+
+    /// Where its log and data are.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Fetches the jars if they are not there, and starts a broker. Blocks until it takes connections.
+    ///
+    /// # Errors
+    /// When Java or Maven are missing, the jars cannot be fetched, or the broker does not start; the text says where the
+    /// log is.
+    pub fn start() -> io::Result<Self> {
+        let root = maven::root();
+        let jars = maven::jars(
+            &root,
+            &format!("kafka-{VERSION}"),
+            &[&format!("org.apache.kafka:kafka_2.13:{VERSION}"), "org.slf4j:slf4j-simple:1.7.36"],
+        )?;
+        let folder = maven::run_folder(&root)?;
+        let ports @ [client, login, tls, _] = maven::free_ports()?;
+        let settings = folder.join(SETTINGS);
+        fs::write(&settings, server_properties(&folder, ports))?;
+        certificate(&folder)?;
+        let classes = format!("{}/*:{}", jars.display(), folder.display());
+        fs::write(folder.join("simplelogger.properties"), LOGGING)?;
+        let settings = settings.to_string_lossy().into_owned();
+        let scram = |kind: &str| format!("SCRAM-SHA-{kind}=[name={USERNAME},password={PASSWORD}]");
+        run(Command::new("java")
+            .args(["-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", &classes, "kafka.tools.StorageTool"])
+            .args(["format", "-t", CLUSTER_ID, "-c", &settings])
+            .args(["--add-scram", &scram("256"), "--add-scram", &scram("512")]))?;
+        let address = |port| format!("127.0.0.1:{port}");
+        let mut broker = Self {
+            address: address(client),
+            login_address: address(login),
+            tls_address: address(tls),
+            folder,
+            classes,
+            process: None,
+        };
+        broker.restart()?;
+        Ok(broker)
+    }
+
+    /// Kills the process, as a crash would; address and data stay.
+    pub fn kill(&mut self) {
+        drop(self.process.take());
+    }
+
+    /// Stops the process in the middle of whatever it does: connections stay, answers do not come.
+    ///
+    /// # Errors
+    /// When it runs no more.
+    pub fn pause(&self) -> io::Result<()> {
+        self.signal("STOP")
+    }
+
+    /// Lets a paused process go on.
+    ///
+    /// # Errors
+    /// When it runs no more.
+    pub fn resume(&self) -> io::Result<()> {
+        self.signal("CONT")
+    }
+
+    fn signal(&self, name: &str) -> io::Result<()> {
+        self.process.as_ref().ok_or_else(|| io::Error::other("the broker is not running"))?.signal(name)
+    }
+
+    /// Starts the process (again) over the same data. Blocks until it takes connections.
+    ///
+    /// # Errors
+    /// When it does not start; the text says where the log is.
+    pub fn restart(&mut self) -> io::Result<()> {
+        self.kill();
+        let log = self.folder.join("kafka.log");
+        let settings = self.folder.join(SETTINGS).to_string_lossy().into_owned();
+        let args = [
+            "-Xms512m",
+            "-Xmx512m",
+            "-XX:TieredStopAtLevel=1",
+            "-cp",
+            &self.classes,
+            "kafka.Kafka",
+            &settings,
+        ];
+        let mut process = Watched::start("java", args, &self.folder, &log)?;
+        let deadline = Instant::now() + START_MAX;
+        // The port is opened last, when the broker is ready for requests.
+        while TcpStream::connect(&self.address).is_err() {
+            if process.ended()? || Instant::now() > deadline {
+                return Err(io::Error::other(format!("Kafka did not start, see {}", log.display())));
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+        self.process = Some(process);
+        Ok(())
+    }
+}
+
+/// The broker of this process, started at the first call.
+///
+/// # Panics
+/// When it cannot be started: a test that needs it fails, and is not skipped.
+pub fn shared() -> &'static Broker {
+    static SHARED: OnceLock<Broker> = OnceLock::new();
+    SHARED.get_or_init(|| match env::var(ADDRESS_VARIABLE) {
+        Ok(address) => Broker {
+            address,
+            login_address: String::new(),
+            tls_address: String::new(),
+            folder: maven::root(),
+            classes: String::new(),
+            process: None,
+        },
+        Err(_) => Broker::start().expect("a Kafka broker for the tests"),
+    })
+}
+
+/// As [`shared`], for tests of logins and TLS, which a broker from elsewhere may not have: then it is one of our own.
+///
+/// # Panics
+/// As [`shared`].
+pub fn secured() -> &'static Broker {
+    static SECURED: OnceLock<Broker> = OnceLock::new();
+    if env::var_os(ADDRESS_VARIABLE).is_none() {
+        return shared();
+    }
+    SECURED.get_or_init(|| Broker::start().expect("a Kafka broker for the tests"))
+}
+
+/// Runs something short that has to succeed.
+fn run(command: &mut Command) -> io::Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let done =
+        command.output().map_err(|error| io::Error::new(error.kind(), format!("{program}: {error}")))?;
+    if done.status.success() {
+        return Ok(());
+    }
+    let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    Err(io::Error::other(format!("{program}: {out}{err}")))
+}
+
+/// Makes a key and its self-signed certificate for this machine, with the tool that comes with Java.
+fn certificate(folder: &Path) -> io::Result<()> {
+    let keytool = |args: &[&str]| {
+        run(Command::new("keytool").current_dir(folder).args(args).args([
+            "-alias",
+            "broker",
+            "-keystore",
+            KEYS,
+            "-storepass",
+            KEYS_PASSWORD,
+        ]))
+    };
+    keytool(&[
+        "-genkeypair",
+        "-keyalg",
+        "EC",
+        "-groupname",
+        "secp256r1",
+        "-storetype",
+        "PKCS12",
+        "-validity",
+        "3650",
+        "-dname",
+        "CN=localhost",
+        "-ext",
+        "SAN=ip:127.0.0.1,dns:localhost",
+    ])?;
+    keytool(&["-exportcert", "-rfc", "-file", CERTIFICATE])
+}
+
+/// The broker's key, its password, and the certificate for clients.
+const KEYS: &str = "broker.p12";
+const KEYS_PASSWORD: &str = "not-a-secret-either";
+const CERTIFICATE: &str = "broker.pem";
+
+/// Any id will do: the cluster is one process and lives for one run.
+const CLUSTER_ID: &str = "4L6g3nShT-eMCtK--X86sw";
+
+const LOGGING: &str = "org.slf4j.simpleLogger.defaultLogLevel=warn
+org.slf4j.simpleLogger.showDateTime=true
+org.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS
+";
+
+fn server_properties(folder: &Path, [client, login, tls, controller]: [u16; 4]) -> String {
+    const MODULES: &str = "org.apache.kafka.common.security";
+    format!(
+        "process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=CLIENTS://127.0.0.1:{client},LOGIN://127.0.0.1:{login},TLS://127.0.0.1:{tls},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=CLIENTS://127.0.0.1:{client},LOGIN://127.0.0.1:{login},TLS://127.0.0.1:{tls}
+listener.security.protocol.map=CLIENTS:PLAINTEXT,LOGIN:SASL_PLAINTEXT,TLS:SSL,CONTROLLER:PLAINTEXT
+listener.name.login.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+listener.name.login.plain.sasl.jaas.config={MODULES}.plain.PlainLoginModule required user_{USERNAME}=\"{PASSWORD}\";
+listener.name.login.scram-sha-256.sasl.jaas.config={MODULES}.scram.ScramLoginModule required;
+listener.name.login.scram-sha-512.sasl.jaas.config={MODULES}.scram.ScramLoginModule required;
+listener.name.tls.ssl.keystore.type=PKCS12
+listener.name.tls.ssl.keystore.location={0}/{KEYS}
+listener.name.tls.ssl.keystore.password={KEYS_PASSWORD}
+listener.name.tls.ssl.key.password={KEYS_PASSWORD}
+inter.broker.listener.name=CLIENTS
+controller.listener.names=CONTROLLER
+log.dirs={0}/data
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+auto.create.topics.enable=false
+delete.topic.enable=true
+num.network.threads=2
+num.io.threads=4
+log.cleaner.enable=false
+",
+        folder.display()
+    )
+}
