@@ -16,7 +16,7 @@ const WATCH: &str = r#"
 exec 3<&0
 "$@" </dev/null 3<&- &
 child=$!
-( read -r _ <&3; kill -KILL "$child" ) 2>/dev/null &
+( read -r _ <&3; kill -"$WATCH_SIGNAL" "$child" ) 2>/dev/null &
 watcher=$!
 exec 3<&-
 wait "$child"
@@ -32,7 +32,7 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// Starts a program in this folder, its output at the end of `log`.
+    /// Starts a program in this folder, its output at the end of `log`. Its end is a kill, as in a crash.
     ///
     /// # Errors
     /// When the log cannot be written or no process started.
@@ -42,10 +42,37 @@ impl Watched {
         folder: &Path,
         log: &Path,
     ) -> io::Result<Self> {
+        Self::start_with(program, args, [], "KILL", folder, log)
+    }
+
+    /// Starts a program with these variables; its end is SIGTERM.
+    ///
+    /// # Errors
+    /// When the log cannot be written or no process started.
+    pub fn start_gently(
+        program: &str,
+        args: impl IntoIterator<Item = impl AsRef<OsStr>>,
+        variables: impl IntoIterator<Item = (String, String)>,
+        folder: &Path,
+        log: &Path,
+    ) -> io::Result<Self> {
+        Self::start_with(program, args, variables, "TERM", folder, log)
+    }
+
+    fn start_with(
+        program: &str,
+        args: impl IntoIterator<Item = impl AsRef<OsStr>>,
+        variables: impl IntoIterator<Item = (String, String)>,
+        signal: &str,
+        folder: &Path,
+        log: &Path,
+    ) -> io::Result<Self> {
         let out = File::options().create(true).append(true).open(log)?;
         let mut shell = Command::new("sh")
             .args(["-c", WATCH, "watch", program])
             .args(args)
+            .envs(variables)
+            .env("WATCH_SIGNAL", signal)
             .current_dir(folder)
             .stdin(Stdio::piped())
             .stderr(out.try_clone()?)
