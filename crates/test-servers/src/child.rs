@@ -16,8 +16,8 @@ const WATCH: &str = r#"
 exec 3<&0
 "$@" </dev/null 3<&- &
 child=$!
-echo "$child" >pid
-( read -r _ <&3; kill -KILL "$child" ) 2>/dev/null &
+echo "$child" >"$WATCH_PID"
+( read -r _ <&3; kill -"$WATCH_SIGNAL" "$child" ) 2>/dev/null &
 watcher=$!
 exec 3<&-
 wait "$child"
@@ -30,12 +30,12 @@ exit "$status"
 pub struct Watched {
     shell: Child,
     pipe: Option<ChildStdin>,
-    /// Written by the shell, in the child's folder.
+    /// Written by the shell, beside the log.
     pid: PathBuf,
 }
 
 impl Watched {
-    /// Starts a program in this folder, its output at the end of `log`.
+    /// Starts a program in this folder, its output at the end of `log`. Its end is a kill, as in a crash.
     ///
     /// # Errors
     /// When the log cannot be written or no process started.
@@ -45,17 +45,46 @@ impl Watched {
         folder: &Path,
         log: &Path,
     ) -> io::Result<Self> {
+        Self::start_with(program, args, [], "KILL", folder, log)
+    }
+
+    /// Starts a program with these variables; its end is SIGTERM.
+    ///
+    /// # Errors
+    /// When the log cannot be written or no process started.
+    pub fn start_gently(
+        program: &str,
+        args: impl IntoIterator<Item = impl AsRef<OsStr>>,
+        variables: impl IntoIterator<Item = (String, String)>,
+        folder: &Path,
+        log: &Path,
+    ) -> io::Result<Self> {
+        Self::start_with(program, args, variables, "TERM", folder, log)
+    }
+
+    fn start_with(
+        program: &str,
+        args: impl IntoIterator<Item = impl AsRef<OsStr>>,
+        variables: impl IntoIterator<Item = (String, String)>,
+        signal: &str,
+        folder: &Path,
+        log: &Path,
+    ) -> io::Result<Self> {
+        let pid = log.with_extension("pid");
         let out = File::options().create(true).append(true).open(log)?;
         let mut shell = Command::new("sh")
             .args(["-c", WATCH, "watch", program])
             .args(args)
+            .envs(variables)
+            .env("WATCH_SIGNAL", signal)
+            .env("WATCH_PID", &pid)
             .current_dir(folder)
             .stdin(Stdio::piped())
             .stderr(out.try_clone()?)
             .stdout(out)
             .spawn()?;
         let pipe = shell.stdin.take();
-        Ok(Self { shell, pipe, pid: folder.join("pid") })
+        Ok(Self { shell, pipe, pid })
     }
 
     /// Has it ended by itself?

@@ -5,5 +5,6 @@
 //! with the process that started it, however that ends: see [`child`]. Start with [`kafka::shared`].
 
 pub mod child;
+pub mod cluster;
 pub mod kafka;
 pub mod maven;
