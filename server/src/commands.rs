@@ -3,7 +3,11 @@
 use crate::{
     auth::{Accounts, AuthError},
     cli::{Cli, ConfigCommand, Exit, UserCommand},
-    clock, compose,
+    clock,
+    compose::{
+        self,
+        engines::{self, open_store},
+    },
     config::{self, Config, Loaded, StoreEngine},
     gateway::echo,
 };
@@ -109,7 +113,7 @@ pub async fn user(cli: &Cli, command: &UserCommand) -> Result<(), Failed> {
     if config.store.engine == StoreEngine::Memory {
         return Err(Failed::new(Exit::Usage, "store.engine = \"memory\" keeps no accounts between runs"));
     }
-    let store = compose::open_store(&config)?;
+    let store = open_store(&config).await?;
     let accounts = compose::accounts(&config, &store)?;
     let done = change_user(&config, &accounts, command).await;
     store.close().await;
@@ -159,17 +163,13 @@ fn read_password() -> Result<String, Failed> {
 }
 
 /// `twitchy migrate`
-pub fn migrate(cli: &Cli) -> Result<(), Failed> {
+pub async fn migrate(cli: &Cli) -> Result<(), Failed> {
     let config = load(cli)?.config;
-    match config.store.engine {
-        // Opening reads every older format; there is nothing to bring up by hand.
-        StoreEngine::Embedded | StoreEngine::Memory => {
-            compose::open_store(&config)?;
-            say("the store is of this version\n");
-            Ok(())
-        }
-        StoreEngine::Cassandra => compose::open_store(&config).map(|_| ()).map_err(Failed::from),
+    for done in engines::migrate(&config).await? {
+        say(&format!("{done}\n"));
     }
+    say("the store is of this version\n");
+    Ok(())
 }
 
 /// `twitchy config …`
