@@ -115,15 +115,27 @@ pub async fn user(cli: &Cli, command: &UserCommand) -> Result<(), Failed> {
     }
     let store = open_store(&config).await?;
     let accounts = compose::accounts(&config, &store)?;
+    let mut own = accounts.revocations().subscribe_own();
     let done = change_user(&config, &accounts, command).await;
     store.close().await;
+    let ends: Vec<_> = std::iter::from_fn(|| own.try_recv().ok()).collect();
+    if !ends.is_empty()
+        && let Err(error) = engines::tell_nodes(&config, ends).await
+    {
+        // The sessions are over all the same: what is left is told of, not undone.
+        let minutes = config.auth.access_token_minutes;
+        tracing::warn!(
+            %error,
+            "running servers could not be told; connections that are open may go on for up to {minutes} minutes"
+        );
+    }
     done
 }
 
 async fn change_user(config: &Config, accounts: &Accounts, command: &UserCommand) -> Result<(), Failed> {
     let missing = |name: &str| {
-        let data = config.server.data.display();
-        Failed::new(Exit::Failure, format!("there is no account {name:?} in {data}"))
+        let place = engines::place_of_store(config);
+        Failed::new(Exit::Failure, format!("there is no account {name:?} in {place}"))
     };
     match command {
         UserCommand::Create { name, password_stdin, admin } => {

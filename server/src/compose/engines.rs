@@ -3,9 +3,11 @@
 
 use super::StartError;
 use crate::{
+    auth::revocations::End,
+    clock,
     config::{Config, LogEngine, StoreEngine},
     data_folder,
-    nodes::NodesLog,
+    nodes::{self, NodesLog},
 };
 use chat_store::Store;
 use event_log::EventLog;
@@ -73,7 +75,7 @@ async fn open_log(config: &Config) -> Result<Arc<dyn EventLog>, StartError> {
 }
 
 /// The nodes' log lies where the log of messages lies; for one that is not shared there is none.
-pub(super) async fn open_nodes_log(config: &Config) -> Result<Option<NodesLog>, StartError> {
+async fn open_nodes_log(config: &Config) -> Result<Option<NodesLog>, StartError> {
     match config.log.engine {
         LogEngine::Memory | LogEngine::Embedded => Ok(None),
         LogEngine::Kafka => {
@@ -85,6 +87,30 @@ pub(super) async fn open_nodes_log(config: &Config) -> Result<Option<NodesLog>, 
             };
             Ok(Some(NodesLog { log, reopen: Box::new(reopen) }))
         }
+    }
+}
+
+/// Tells running servers which sessions a command has ended. Without a log that they share there are none.
+///
+/// # Errors
+/// As [`Engines::open`].
+pub async fn tell_nodes(config: &Config, ends: Vec<End>) -> Result<(), StartError> {
+    let Some(NodesLog { log, reopen: _ }) = open_nodes_log(config).await? else { return Ok(()) };
+    let told = in_time("the nodes' log", async {
+        let told = nodes::tell_ends_once(log.as_ref(), ends, clock::now()).await;
+        told.map_err(|error| StartError::Unavailable(error.to_string()))
+    });
+    let told = told.await;
+    log.close().await;
+    told
+}
+
+/// Where the store lies, for people.
+pub fn place_of_store(config: &Config) -> String {
+    match config.store.engine {
+        StoreEngine::Memory => "memory".to_owned(),
+        StoreEngine::Embedded => config.server.data.display().to_string(),
+        StoreEngine::Cassandra => format!("the keyspace {}", config.cassandra.keyspace),
     }
 }
 
@@ -114,9 +140,7 @@ pub(super) fn log_damaged(config: &Config, error: &dyn std::error::Error) -> Sta
 /// What to say of a store that is damaged.
 pub(super) fn store_damaged(config: &Config, error: &dyn std::error::Error) -> StartError {
     match config.store.engine {
-        StoreEngine::Cassandra => {
-            StartError::Unavailable(format!("the keyspace {}: {error}", config.cassandra.keyspace))
-        }
+        StoreEngine::Cassandra => StartError::Unavailable(format!("{}: {error}", place_of_store(config))),
         StoreEngine::Embedded | StoreEngine::Memory => {
             damaged(&config.server.data.join("store/messages.redb"), error)
         }
