@@ -102,7 +102,7 @@ pub async fn serve(cli: &Cli) -> Result<(), Failed> {
         tracing::warn!("ended at once; what was acknowledged is in the log");
         std::process::exit(1);
     });
-    running.stopped().await.map_err(|reason| Failed::new(Exit::Disk, reason))?;
+    running.stopped().await.map_err(|reason| Failed::new(engines::exit_when_broken(&config), reason))?;
     tracing::info!("stopped");
     Ok(())
 }

@@ -4,6 +4,7 @@
 use super::StartError;
 use crate::{
     auth::revocations::End,
+    cli::Exit,
     clock,
     config::{Config, LogEngine, StoreEngine},
     data_folder,
@@ -129,6 +130,14 @@ pub async fn migrate(config: &Config) -> Result<Vec<String>, StartError> {
     }
 }
 
+/// The code to end with when a part breaks while serving.
+pub fn exit_when_broken(config: &Config) -> Exit {
+    match (config.log.engine, config.store.engine) {
+        (LogEngine::Kafka, _) | (_, StoreEngine::Cassandra) => Exit::Unavailable,
+        _ => Exit::Disk,
+    }
+}
+
 /// What to say of a log that is damaged.
 pub(super) fn log_damaged(config: &Config, error: &dyn std::error::Error) -> StartError {
     match config.log.engine {
@@ -197,13 +206,14 @@ mod kafka {
 
     pub(super) async fn open(options: Options) -> Result<Arc<dyn EventLog>, StartError> {
         in_time("Kafka", async {
-            let log = on_its_thread(move || KafkaLog::open(options)).await?.map_err(start_error)?;
+            let log = on_its_thread(move || KafkaLog::open(options)).await?;
+            let log = log.map_err(|error| start_error(&error))?;
             Ok(Arc::new(log) as Arc<dyn EventLog>)
         })
         .await
     }
 
-    fn start_error(error: OpenError) -> StartError {
+    fn start_error(error: &OpenError) -> StartError {
         let line = error.to_string();
         match error {
             OpenError::Unreachable(_) => StartError::Unavailable(line),

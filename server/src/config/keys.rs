@@ -212,7 +212,7 @@ settings! {
         password: Option<Password> = None;
         /// A file that holds the password instead; white space at its end does not count.
         password_file: Option<PathBuf> = None;
-        /// Speak TLS with the nodes.
+        /// Speak TLS with the nodes. Needs a program built with `cassandra-tls`.
         tls: bool = false;
         /// File (PEM) with the authorities that sign the nodes' certificates. Not set: those of the system.
         ca_file: Option<PathBuf> = None;
@@ -229,9 +229,8 @@ settings! {
         secret: Option<Secret> = None;
         /// A file that holds the secret instead; white space at its end does not count.
         secret_file: Option<PathBuf> = None;
-        /// Secrets that were in use before: they sign nothing, and what they signed is still good. To change the secret
-        /// of running processes, restart them one after the other with the new one here and the old one in `secret`,
-        /// then once more with the two exchanged; a day later the old one can go.
+        /// Further secrets: they sign nothing, and what they signed is good. For changing the secret of running
+        /// processes one after the other.
         previous_secrets: Vec<Secret> = Vec::new();
         /// Memory of one password hash (argon2id), in KiB.
         argon2_memory_kib: u32 = 19_456 => 19_456..=1_048_576;
