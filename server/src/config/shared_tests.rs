@@ -114,6 +114,12 @@ fn engines_need_somewhere_to_start_from() {
         &[("kafka.brokers", ""), ("cassandra.nodes", "")],
         &[&format!("kafka.brokers: {none}"), &format!("cassandra.nodes: {none}")],
     );
+    for path in ["kafka.brokers", "cassandra.nodes"] {
+        let wrong = |host: &str| format!("{path}: expected host:port, found {host:?}");
+        let hosts = ["b", ":1", "c:0", "d:70000", "a b:1"].map(wrong);
+        let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+        refused(&[(path, "a:9092,b,:1,c:0,d:70000,a b:1")], &hosts);
+    }
 }
 
 #[test]
