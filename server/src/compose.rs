@@ -180,8 +180,7 @@ async fn serve(
     listeners: Listeners,
     engines: Engines,
 ) -> Result<Running, StartError> {
-    let [takes_connections, persists] =
-        [Role::Gateway, Role::Persist].map(|role| config.roles.contains(&role));
+    let takes_connections = config.roles.contains(&Role::Gateway);
     let Engines { log, store, nodes: nodes_log } = engines;
     let accounts = Arc::new(accounts(config, &store)?);
     let limits = Arc::new(Limits::new(limits::Options {
@@ -204,9 +203,8 @@ async fn serve(
         Nodes::new(NodeId(rand::random()), log, feeds, accounts.revocations().clone(), world.clone())
     });
 
-    let following = Following::prepare(&log, &store, &rooms, world.now()).await;
-    let Following { marks, history, persisters, tails } =
-        following.map_err(|error| cannot_follow(config, &error))?;
+    let following = Following::prepare(&log, &store, &rooms, &config.roles, &world).await;
+    let Following { marks, history, work } = following.map_err(|error| cannot_follow(config, &error))?;
 
     let (broke, fatal) = mpsc::channel(1);
     let (workers, working) = (TaskTracker::new(), CancellationToken::new());
@@ -223,21 +221,16 @@ async fn serve(
         });
     };
     let registry = Arc::new(Registry::default());
-    if persists {
-        for persister in persisters {
-            spawn("persister", Box::pin(async move { Some(persister.run().await.to_string()) }));
-        }
-    }
     if takes_connections {
         let watched = rooms.clone();
         spawn("styles", endless(async move { style::watch(watched).await }));
         rooms.say_samples().await;
-        for tail in tails {
-            spawn("feed", Box::pin(async move { Some(tail.run().await.to_string()) }));
-        }
         let (followed, revocations) = (registry.clone(), accounts.revocations().clone());
         spawn("registry", endless(followed.follow(revocations)));
         spawn("ticker", endless(ticker::run(rooms.clone())));
+    }
+    for work in work {
+        spawn(work.name, Box::pin(async move { Some(work.run.await) }));
     }
     if let Some(nodes) = &nodes {
         nodes.catch_up().await;
