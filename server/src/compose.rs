@@ -225,14 +225,12 @@ async fn serve(
         let watched = rooms.clone();
         spawn("styles", endless(async move { style::watch(watched).await }));
         rooms.say_samples().await;
-    }
-    for work in work {
-        spawn(work.name, Box::pin(async move { Some(work.run.await) }));
-    }
-    if takes_connections {
         let (followed, revocations) = (registry.clone(), accounts.revocations().clone());
         spawn("registry", endless(followed.follow(revocations)));
         spawn("ticker", endless(ticker::run(rooms.clone())));
+    }
+    for work in work {
+        spawn(work.name, Box::pin(async move { Some(work.run.await) }));
     }
     if let Some(nodes) = &nodes {
         nodes.catch_up().await;
