@@ -12,10 +12,8 @@ const SCRAM: [&str; 2] = ["SCRAM-SHA-256", "SCRAM-SHA-512"];
 const TOPIC_NAME_BYTES_MAX: usize = 249;
 /// Most bytes that the client library sends as one batch. The topic must take batches of twice that: see `topic`.
 pub(super) const BATCH_BYTES_MAX: usize = 256 * 1024;
-/// A member of a group that is not heard of for so long is taken for dead, and its partitions go to the others.
-const SESSION_TIMEOUT: Duration = Duration::from_secs(10);
-/// How often a member says that it lives: three times in the time after which it is given up.
-const HEARTBEAT_EVERY: Duration = Duration::from_secs(3);
+/// How often a member of a group says that it lives, in the time after which it is given up.
+const HEARTBEATS: u32 = 3;
 
 /// How one proves to the brokers who one is.
 #[derive(Clone, Default)]
@@ -86,6 +84,9 @@ pub struct Options {
     pub delivery_timeout: Duration,
     /// How long a question to the brokers may take (opening, older pages, trimming).
     pub request_timeout: Duration,
+    /// A member of a group that is not heard of for so long is taken for dead, and its partitions go to the others. Brokers
+    /// take no less than 6 s, unless told otherwise.
+    pub session_timeout: Duration,
 }
 
 impl Options {
@@ -105,6 +106,7 @@ impl Options {
             tail_bytes_max: 4 * 1024 * 1024,
             delivery_timeout: Duration::from_millis(4500),
             request_timeout: Duration::from_secs(5),
+            session_timeout: Duration::from_secs(10),
         }
     }
 
@@ -250,8 +252,8 @@ impl Options {
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
             .set("partition.assignment.strategy", "range")
-            .set("session.timeout.ms", SESSION_TIMEOUT.as_millis().to_string())
-            .set("heartbeat.interval.ms", HEARTBEAT_EVERY.as_millis().to_string());
+            .set("session.timeout.ms", self.session_timeout.as_millis().to_string())
+            .set("heartbeat.interval.ms", (self.session_timeout / HEARTBEATS).as_millis().to_string());
         config
     }
 }
