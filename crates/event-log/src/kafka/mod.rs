@@ -149,7 +149,7 @@ impl KafkaLog {
     pub fn open(options: Options) -> Result<Self, OpenError> {
         options.check()?;
         let asker: BaseConsumer<Client> =
-            options.consumer().create_with_context(Client::default()).map_err(|e| OpenError::client(&e))?;
+            options.asker().create_with_context(Client::default()).map_err(|e| OpenError::client(&e))?;
         let admin: AdminClient<_> = options.admin().create().map_err(|e| OpenError::client(&e))?;
         let runtime = watch::runtime().map_err(|e| OpenError::machine(&e))?;
         // On a thread of its own, as the caller may be inside a runtime.
