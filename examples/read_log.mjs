@@ -171,10 +171,13 @@ export async function* cutKcat(chunks) {
         break;
       }
       const start = head[0].length;
-      // A record without a value (a tombstone) has the length -1.
-      const end = start + Math.max(0, waiting.readInt32BE(start - 4));
+      const length = waiting.readInt32BE(start - 4);
+      const end = start + Math.max(0, length);
       if (waiting.length < end) break;
-      yield { partition: Number(head[1]), offset: BigInt(head[2]), bytes: waiting.subarray(start, end) };
+      // The length -1 says that there is no value: a barrier, which is nothing to readers.
+      if (length >= 0) {
+        yield { partition: Number(head[1]), offset: BigInt(head[2]), bytes: waiting.subarray(start, end) };
+      }
       waiting = waiting.subarray(end);
     }
   }

@@ -47,11 +47,11 @@ function run(options, input) {
   return { status, stdout: stdout.toString(), stderr: stderr.toString() };
 }
 
-/** As `kcat -f '%p %o %R%s'` writes it. */
+/** As `kcat -f '%p %o %R%s'` writes it; without bytes, a record without a value. */
 function kcat(partition, offset, bytes) {
   const length = Buffer.alloc(4);
-  length.writeInt32BE(bytes.length);
-  return Buffer.concat([Buffer.from(`${partition} ${offset} `), length, bytes]);
+  length.writeInt32BE(bytes?.length ?? -1);
+  return Buffer.concat([Buffer.from(`${partition} ${offset} `), length, bytes ?? Buffer.alloc(0)]);
 }
 
 test("every field of the full record is read", () => {
@@ -109,7 +109,8 @@ test("a list or number that is too long is refused", () => {
 });
 
 test("kcat's output is cut however it comes", async () => {
-  const whole = Buffer.concat([kcat(0, 41, FULL), kcat(15, 0, Buffer.alloc(0)), kcat(3, 7, EMPTY)]);
+  const barrier = kcat(0, 42);
+  const whole = Buffer.concat([kcat(0, 41, FULL), barrier, kcat(15, 0, Buffer.alloc(0)), kcat(3, 7, EMPTY)]);
   for (const size of [1, 7, 64, whole.length]) {
     const chunks = [];
     for (let at = 0; at < whole.length; at += size) chunks.push(whole.subarray(at, at + size));
