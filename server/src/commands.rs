@@ -3,7 +3,11 @@
 use crate::{
     auth::{Accounts, AuthError},
     cli::{Cli, ConfigCommand, Exit, UserCommand},
-    clock, compose,
+    clock,
+    compose::{
+        self,
+        engines::{self, open_store},
+    },
     config::{self, Config, Loaded, StoreEngine},
     gateway::echo,
 };
@@ -11,7 +15,7 @@ use std::{
     io::{Read as _, Write as _},
     net::SocketAddr,
 };
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Longest password read from standard input, as long as passwords may be and a line break.
 const PASSWORD_BYTES_MAX: u64 = *protocol::limits::PASSWORD_LEN.end() as u64 + 2;
@@ -69,12 +73,19 @@ fn load(cli: &Cli) -> Result<Loaded, Failed> {
 /// `twitchy serve`
 pub async fn serve(cli: &Cli) -> Result<(), Failed> {
     let config = load(cli)?.config;
-    // Signals first: one that comes during the start stops what has been started.
+    // Signals first: one that comes during the start, which may wait for servers, ends that.
     let handler =
         |kind| signal(kind).map_err(|e| Failed::new(Exit::Failure, format!("no signal handler: {e}")));
     let (mut terminate, mut interrupt) =
         (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
-    let running = compose::start(&config).await?;
+    let running = tokio::select! {
+        running = compose::start(&config) => running?,
+        // Nothing was served yet, and what lies on a disk is made for any end.
+        name = asked_to_stop(&mut terminate, &mut interrupt) => {
+            tracing::info!(signal = name, "stopped before it was ready");
+            return Ok(());
+        }
+    };
     let address = running.address();
     if !crate::http::has_client() {
         tracing::warn!(
@@ -85,22 +96,24 @@ pub async fn serve(cli: &Cli) -> Result<(), Failed> {
     say(&format!("ready http://{address}\n"));
     let stop = running.stop();
     tokio::spawn(async move {
-        let name = tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        };
+        let name = asked_to_stop(&mut terminate, &mut interrupt).await;
         tracing::info!(signal = name, "stopping; the same again ends at once");
         stop.cancel();
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+        asked_to_stop(&mut terminate, &mut interrupt).await;
         tracing::warn!("ended at once; what was acknowledged is in the log");
         std::process::exit(1);
     });
-    running.stopped().await.map_err(|reason| Failed::new(Exit::Disk, reason))?;
+    running.stopped().await.map_err(|reason| Failed::new(engines::exit_when_broken(&config), reason))?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Waits for a signal and gives its name.
+async fn asked_to_stop(terminate: &mut Signal, interrupt: &mut Signal) -> &'static str {
+    tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    }
 }
 
 /// `twitchy user …`, with the server stopped where the store is embedded.
@@ -109,17 +122,29 @@ pub async fn user(cli: &Cli, command: &UserCommand) -> Result<(), Failed> {
     if config.store.engine == StoreEngine::Memory {
         return Err(Failed::new(Exit::Usage, "store.engine = \"memory\" keeps no accounts between runs"));
     }
-    let store = compose::open_store(&config)?;
+    let store = open_store(&config).await?;
     let accounts = compose::accounts(&config, &store)?;
+    let mut own = accounts.revocations().subscribe_own();
     let done = change_user(&config, &accounts, command).await;
     store.close().await;
+    let ends: Vec<_> = std::iter::from_fn(|| own.try_recv().ok()).collect();
+    if !ends.is_empty()
+        && let Err(error) = engines::tell_nodes(&config, ends).await
+    {
+        // The sessions are over all the same: what is left is told of, not undone.
+        let minutes = config.auth.access_token_minutes;
+        tracing::warn!(
+            %error,
+            "running servers could not be told; connections that are open may go on for up to {minutes} minutes"
+        );
+    }
     done
 }
 
 async fn change_user(config: &Config, accounts: &Accounts, command: &UserCommand) -> Result<(), Failed> {
     let missing = |name: &str| {
-        let data = config.server.data.display();
-        Failed::new(Exit::Failure, format!("there is no account {name:?} in {data}"))
+        let place = engines::place_of_store(config);
+        Failed::new(Exit::Failure, format!("there is no account {name:?} in {place}"))
     };
     match command {
         UserCommand::Create { name, password_stdin, admin } => {
@@ -159,17 +184,13 @@ fn read_password() -> Result<String, Failed> {
 }
 
 /// `twitchy migrate`
-pub fn migrate(cli: &Cli) -> Result<(), Failed> {
+pub async fn migrate(cli: &Cli) -> Result<(), Failed> {
     let config = load(cli)?.config;
-    match config.store.engine {
-        // Opening reads every older format; there is nothing to bring up by hand.
-        StoreEngine::Embedded | StoreEngine::Memory => {
-            compose::open_store(&config)?;
-            say("the store is of this version\n");
-            Ok(())
-        }
-        StoreEngine::Cassandra => compose::open_store(&config).map(|_| ()).map_err(Failed::from),
+    for done in engines::migrate(&config).await? {
+        say(&format!("{done}\n"));
     }
+    say("the store is of this version\n");
+    Ok(())
 }
 
 /// `twitchy config …`
