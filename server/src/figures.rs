@@ -31,6 +31,7 @@ pub fn look(log: &dyn EventLog, stored: impl Fn(Partition) -> Offset, connection
     metrics::counter!("twitchy_messages_stored_total").increment(0);
     metrics::counter!("twitchy_panics_total").increment(0);
     metrics::counter!("twitchy_persist_failures_total").increment(0);
+    metrics::counter!("twitchy_persist_lost_records_total").increment(0);
     metrics::counter!("twitchy_records_set_aside_total").increment(0);
     metrics::gauge!("twitchy_log_ready").set(if log.healthy().is_ok() { 1.0 } else { 0.0 });
     // 0 for none, as in the settings.

@@ -116,7 +116,7 @@ pub async fn metrics_on_ops(State(app): State<Arc<App>>) -> Response {
 fn render(app: &App) -> Response {
     let gateway = &app.gateway;
     let stored = |partition| gateway.history.stored(partition);
-    figures::look(app.log.as_ref(), stored, &gateway.limits.connections);
+    figures::look(app.health.log.as_ref(), stored, &gateway.limits.connections);
     let text = app.metrics.render();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
