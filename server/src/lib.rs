@@ -8,6 +8,7 @@ pub mod commands;
 pub mod compose;
 pub mod config;
 mod data_folder;
+mod figures;
 pub mod following;
 pub mod gateway;
 pub mod http;

@@ -179,6 +179,11 @@ impl Connections {
         Ok(Place { connections: self.clone(), network })
     }
 
+    /// How many there may be; 0 for no limit.
+    pub fn max(&self) -> usize {
+        self.all_max
+    }
+
     /// How many there are.
     pub fn count(&self) -> usize {
         self.all.load(Ordering::Relaxed)

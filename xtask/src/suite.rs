@@ -75,6 +75,7 @@ struct Context<'a> {
 const STEPS: [Step; 12] = [
     Step { name: "fmt", needs: &[], run: fmt },
     Step { name: "tidy", needs: &[], run: |context| tidy::run(context.workspace) },
+    Step { name: "examples", needs: &[], run: examples },
     Step { name: "web packages", needs: &[], run: web_packages },
     Step { name: "generated types", needs: &[], run: |context| gen_types::check(context.workspace) },
     Step {
@@ -102,6 +103,12 @@ const JOURNEY: &str = "e2e journey";
 fn fmt(context: &mut Context<'_>) -> Result<()> {
     provide_component(context.workspace, "fmt", "rustfmt")?;
     check(context.workspace.cargo().args(["fmt", "--all", "--", "--check"]))
+}
+
+/// Programs that are shown to others to copy from; they need nothing but Node.
+fn examples(context: &mut Context<'_>) -> Result<()> {
+    node::find(context.workspace)?;
+    check(context.workspace.command("node").args(["--test", "examples/read_log.test.mjs"]))
 }
 
 fn web_packages(context: &mut Context<'_>) -> Result<()> {

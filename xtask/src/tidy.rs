@@ -7,6 +7,7 @@
 
 mod dependencies;
 mod files;
+mod metrics;
 mod rust;
 mod web;
 
@@ -94,6 +95,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         "--others",
         "--exclude-standard",
     ]))?;
+    let mut names = metrics::Names::default();
     let mut count = 0_usize;
     for path in listing.split_terminator('\0') {
         let full = workspace.path(path);
@@ -107,9 +109,12 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         if let Ok(text) = str::from_utf8(&bytes)
             && !text.contains('\0')
         {
-            findings.extend(check_text(Source { path, text }));
+            let source = Source { path, text };
+            names.look(source);
+            findings.extend(check_text(source));
         }
     }
+    findings.extend(names.findings());
     findings.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
     for finding in &findings {
         eprintln!("{finding}");

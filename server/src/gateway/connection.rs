@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     auth::Identity,
+    figures,
     http::problem::Refusal,
     limits::Place,
     rooms::{
@@ -337,7 +338,7 @@ impl<T: Transport> Connection<T> {
         };
         match submitted {
             Ok(submitted) => {
-                let outcome = submitted.outcome().map(move |outcome| (slug, nonce, outcome));
+                let outcome = figures::timed(submitted.outcome()).map(move |outcome| (slug, nonce, outcome));
                 self.pending.push(Box::pin(outcome));
                 ControlFlow::Continue(())
             }

@@ -1,6 +1,7 @@
 //! For operators and their machines: is it alive, is it ready, what does it count.
 
 use super::App;
+use crate::figures;
 use axum::{
     Json,
     extract::{ConnectInfo, State},
@@ -113,6 +114,9 @@ pub async fn metrics_on_ops(State(app): State<Arc<App>>) -> Response {
 }
 
 fn render(app: &App) -> Response {
+    let gateway = &app.gateway;
+    let stored = |partition| gateway.history.stored(partition);
+    figures::look(app.health.log.as_ref(), stored, &gateway.limits.connections);
     let text = app.metrics.render();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }

@@ -6,6 +6,7 @@ use super::{
     problem::Refusal,
 };
 use crate::{
+    figures,
     gateway::connection::{author_of, find_parent},
     rooms::Room,
 };
@@ -133,7 +134,8 @@ pub async fn send(
         None => None,
     };
     let draft = Draft { room: room.id(), author: author_of(&user), text, reply_to, nonce };
-    let accepted = room.submit(draft, &app.gateway.limits.pace, app.gateway.world.now())?.outcome().await?;
+    let submitted = room.submit(draft, &app.gateway.limits.pace, app.gateway.world.now())?;
+    let accepted = figures::timed(submitted.outcome()).await?;
     // It is accepted: whatever breaks from here on must not be told as a refusal.
     let shown = app.gateway.history.accepted(room, accepted.id, accepted.seq).await;
     let message = shown.ok().flatten().ok_or_else(|| {

@@ -17,7 +17,7 @@ use chat::{
     time::Millis,
 };
 use chat_store::{MessageStore, PAGE_ROWS_MAX, Page, StoreError};
-use event_log::{EventLog, Offset, ReadError};
+use event_log::{EventLog, Offset, Partition, ReadError};
 use protocol::ids::{MessageId, Seq};
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -83,6 +83,11 @@ impl History {
     /// Reads from these; `marks` say how far the store is.
     pub fn new(log: Arc<dyn EventLog>, store: Arc<dyn MessageStore>, marks: Arc<Marks>) -> Self {
         Self { log, store, marks }
+    }
+
+    /// The newest offset of a partition that is known to be in the store.
+    pub fn stored(&self, partition: Partition) -> Offset {
+        self.marks.stored(partition)
     }
 
     /// The messages after `after`, at most `limit`, oldest first.

@@ -40,8 +40,12 @@ pub struct Tail {
     at: Offset,
 }
 
-/// Reads a record; `None` (counted and logged) if this version cannot.
+/// Reads a record; `None` if there is nothing in it (a barrier, which a log writes for itself after an outage), or
+/// (counted and logged) if this version cannot.
 pub fn decode(partition: Partition, record: &event_log::Record) -> Option<Logged> {
+    if record.payload.is_empty() {
+        return None;
+    }
     match Record::decode(&record.payload) {
         Ok(Record::Message(message)) => Some(Logged { seq: Seq(record.offset.0), message: *message }),
         Err(error) => {
