@@ -1,15 +1,12 @@
 //! Apache Kafka: one process that is broker and controller (KRaft), on free ports, in a folder of its own.
 
-use crate::child::Watched;
+use crate::{child::Watched, maven};
 use std::{
     env, fs, io,
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     path::{Path, PathBuf},
-    process::{self, Command},
-    sync::{
-        OnceLock,
-        atomic::{AtomicU32, Ordering},
-    },
+    process::Command,
+    sync::OnceLock,
     thread,
     time::{Duration, Instant},
 };
@@ -50,14 +47,14 @@ impl Broker {
     /// When Java or Maven are missing, the jars cannot be fetched, or the broker does not start; the text says where the
     /// log is.
     pub fn start() -> io::Result<Self> {
-        let root = root();
-        let jars = jars(&root)?;
-        static BROKERS: AtomicU32 = AtomicU32::new(0);
-        let number = BROKERS.fetch_add(1, Ordering::Relaxed);
-        let folder = root.join(format!("run-{}-{number}", process::id()));
-        remove_old_runs(&root);
-        fs::create_dir_all(&folder)?;
-        let [client, controller] = free_ports()?;
+        let root = maven::root();
+        let jars = maven::jars(
+            &root,
+            &format!("kafka-{VERSION}"),
+            &[&format!("org.apache.kafka:kafka_2.13:{VERSION}"), "org.slf4j:slf4j-simple:1.7.36"],
+        )?;
+        let folder = maven::run_folder(&root)?;
+        let [client, controller] = maven::free_ports()?;
         let settings = folder.join(SETTINGS);
         fs::write(&settings, server_properties(&folder, client, controller))?;
         let classes = format!("{}/*:{}", jars.display(), folder.display());
@@ -118,7 +115,7 @@ impl Broker {
 pub fn shared() -> &'static Broker {
     static SHARED: OnceLock<Broker> = OnceLock::new();
     SHARED.get_or_init(|| match env::var(ADDRESS_VARIABLE) {
-        Ok(address) => Broker { address, folder: root(), classes: String::new(), process: None },
+        Ok(address) => Broker { address, folder: maven::root(), classes: String::new(), process: None },
         Err(_) => Broker::start().expect("a Kafka broker for the tests"),
     })
 }
@@ -130,52 +127,6 @@ const LOGGING: &str = "org.slf4j.simpleLogger.defaultLogLevel=warn
 org.slf4j.simpleLogger.showDateTime=true
 org.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS
 ";
-
-/// `target/test-servers`, wherever the target folder is.
-fn root() -> PathBuf {
-    let target = env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"), PathBuf::from);
-    target.join("test-servers")
-}
-
-/// Fetches the jars once; whoever comes second waits for the first.
-fn jars(root: &Path) -> io::Result<PathBuf> {
-    let folder = root.join(format!("kafka-{VERSION}"));
-    fs::create_dir_all(&folder)?;
-    let lock = fs::File::create(folder.join("lock"))?;
-    lock.lock()?;
-    let (jars, complete) = (folder.join("jars"), folder.join("complete"));
-    if complete.exists() {
-        return Ok(jars);
-    }
-    fs::write(folder.join("pom.xml"), pom())?;
-    let fetched = Command::new("mvn")
-        .args(["-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=jars"])
-        .current_dir(&folder)
-        .output()
-        .map_err(|e| io::Error::new(e.kind(), format!("mvn: {e}")))?;
-    if !fetched.status.success() {
-        return Err(io::Error::other(format!("mvn: {}", String::from_utf8_lossy(&fetched.stdout))));
-    }
-    fs::write(complete, "")?;
-    Ok(jars)
-}
-
-fn pom() -> String {
-    format!(
-        r#"<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>test-servers</groupId>
-  <artifactId>kafka</artifactId>
-  <version>1</version>
-  <dependencies>
-    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{VERSION}</version></dependency>
-    <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.36</version></dependency>
-  </dependencies>
-</project>
-"#
-    )
-}
 
 fn server_properties(folder: &Path, client: u16, controller: u16) -> String {
     format!(
@@ -203,23 +154,4 @@ log.cleaner.enable=false
 ",
         folder.display()
     )
-}
-
-/// Two free ports, both held until both are known.
-fn free_ports() -> io::Result<[u16; 2]> {
-    let listeners = [TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?];
-    let [a, b] = &listeners;
-    Ok([a.local_addr()?.port(), b.local_addr()?.port()])
-}
-
-/// Takes the folders of processes away that are no more.
-fn remove_old_runs(root: &Path) {
-    let Ok(entries) = fs::read_dir(root) else { return };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let id = name.to_str().and_then(|n| n.strip_prefix("run-")).and_then(|n| n.split('-').next());
-        if id.is_some_and(|id| !Path::new("/proc").join(id).exists()) {
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
 }
