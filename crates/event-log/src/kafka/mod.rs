@@ -6,8 +6,9 @@
 //! the header [`BARRIER_HEADER`] is a barrier, written after an outage.
 //!
 //! Kafka's offsets begin at 0 and ours at 1, so ours are Kafka's plus one. Ours are dense; on the topic there may be holes,
-//! where another producer used transactions (their marks, and what they gave up, take offsets). Each offset of a hole
-//! reads as an empty record here, as does a record without a value: what stands above sets aside what it cannot read.
+//! where another producer used transactions, whose marks take offsets. Each offset of a hole reads as an empty record
+//! here, as does a record without a value: what stands above sets aside what it cannot read. Records of a transaction are
+//! read like any other, whether it is open, committed or given up, so that nobody can hold up the readers of a topic.
 //!
 //! Appends go to an idempotent producer with `acks=all` behind a bound of our own and are answered from its delivery
 //! reports (`produce`). One consumer without a group follows the ends of all partitions into a bounded tail in memory
@@ -149,7 +150,7 @@ impl KafkaLog {
     pub fn open(options: Options) -> Result<Self, OpenError> {
         options.check()?;
         let asker: BaseConsumer<Client> =
-            options.consumer().create_with_context(Client::default()).map_err(|e| OpenError::client(&e))?;
+            options.asker().create_with_context(Client::default()).map_err(|e| OpenError::client(&e))?;
         let admin: AdminClient<_> = options.admin().create().map_err(|e| OpenError::client(&e))?;
         let runtime = watch::runtime().map_err(|e| OpenError::machine(&e))?;
         // On a thread of its own, as the caller may be inside a runtime.
