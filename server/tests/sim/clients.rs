@@ -218,7 +218,7 @@ impl Writer {
                 let now = self.sim.world.nanos();
                 line.first_sent.get_or_insert(now);
                 let Line { room, text, nonce, reply_to, .. } = line.clone();
-                if self.dice.percent(3) {
+                if self.dice.percent(self.sim.plan.twins) {
                     line.afloat = true;
                     tokio::spawn(twin(
                         self.sim.clone(),

@@ -55,6 +55,8 @@ pub fn draw(dice: &Dice, plan: &mut Plan) -> Vec<Arc<Node>> {
     if dice.percent(30) {
         plan.faults.push(AnyFault::Clock);
     }
+    plan.twins = dice.pick(&[3, 20, 60]);
+    plan.lag_ms = dice.pick(&[5, 5, 100, 800]);
     let (gateway, persist) = (vec![Role::Gateway], vec![Role::Persist]);
     let both = vec![Role::Gateway, Role::Persist];
     let roles = dice.pick(&[

@@ -88,7 +88,7 @@ impl Log {
             return Self::Own(log);
         };
         let own = node.trouble.clone();
-        let log = SharedLog::open(brokers.clone(), life, dice, trace, own, sim.plan.queue_max);
+        let log = SharedLog::open(brokers.clone(), life, dice, trace, own, &sim.plan);
         tasks.spawn(log.clone().watch().map(|()| None));
         for partition in partitions {
             tasks.spawn(log.clone().write(partition).map(|()| None));

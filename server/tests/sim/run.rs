@@ -88,6 +88,10 @@ pub struct Plan {
     pub deadly_steps: bool,
     /// How long the faults go on.
     pub troubles: Duration,
+    /// Of a hundred lines, so many are sent over two connections at once.
+    pub twins: u64,
+    /// How far processes usually are behind a shared log.
+    pub lag_ms: u64,
     /// A quiet time in between, longer than nonces live; then the log is trimmed.
     pub night: Option<Duration>,
 }
@@ -116,6 +120,8 @@ impl Plan {
             faults: (0..kinds).map(|_| dice.pick(&FAULTS)).collect(),
             deadly_steps: dice.percent(50),
             troubles: dice.millis(2_000..=20_000),
+            twins: 3,
+            lag_ms: 5,
             night: dice.percent(15).then(|| dice.millis(800_000..=1_300_000)),
         }
     }

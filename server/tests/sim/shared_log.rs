@@ -9,6 +9,7 @@ use crate::{
     dice::Dice,
     life::Life,
     log::Visible,
+    run::Plan,
     world::Trace,
 };
 use bytes::Bytes;
@@ -57,6 +58,7 @@ pub struct SharedLog {
     /// What is wrong with this process's way to the brokers.
     own: Arc<Mutex<Trouble>>,
     queue_max: usize,
+    lag_ms: u64,
     state: Mutex<State>,
     /// How far the follower came, by partition.
     seen: Vec<Visible>,
@@ -72,7 +74,7 @@ impl SharedLog {
         dice: Dice,
         trace: Trace,
         own: Arc<Mutex<Trouble>>,
-        queue_max: usize,
+        plan: &Plan,
     ) -> Arc<Self> {
         let lasts: Vec<u64> = (0..brokers.partitions()).map(|p| brokers.last(Partition(p))).collect();
         Arc::new(Self {
@@ -80,7 +82,8 @@ impl SharedLog {
             dice,
             trace,
             own,
-            queue_max,
+            queue_max: plan.queue_max,
+            lag_ms: plan.lag_ms,
             state: Mutex::new(State {
                 queues: lasts.iter().map(|_| VecDeque::new()).collect(),
                 late: lasts.iter().map(|_| Vec::new()).collect(),
@@ -126,7 +129,7 @@ impl SharedLog {
                 changed.await;
                 continue;
             }
-            tokio::time::sleep(self.dice.latency(5, 400)).await;
+            tokio::time::sleep(self.dice.latency(self.lag_ms, 400 + self.lag_ms)).await;
             let trouble = self.trouble();
             if trouble.away || trouble.deaf {
                 tokio::time::sleep(Duration::from_millis(50)).await;
