@@ -181,6 +181,8 @@ async fn serve(
     engines: Engines,
 ) -> Result<Running, StartError> {
     let takes_connections = config.roles.contains(&Role::Gateway);
+    // Before anything counts.
+    let metrics = metrics_handle().clone();
     let Engines { log, store, nodes: nodes_log } = engines;
     let accounts = Arc::new(accounts(config, &store)?);
     let limits = Arc::new(Limits::new(limits::Options {
@@ -262,7 +264,7 @@ async fn serve(
     let app = Arc::new(http::App {
         gateway: gateway.clone(),
         health: http::Parts::new(log.clone(), store.clone()),
-        metrics: metrics_handle().clone(),
+        metrics,
         options: http::Options {
             allowed_origins: config.server.public_origins.iter().map(|o| o.as_str().to_owned()).collect(),
             trusted_proxies: config.server.trusted_proxies as usize,

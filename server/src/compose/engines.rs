@@ -180,9 +180,14 @@ async fn on_its_thread<T: Send + 'static>(
     spawn_blocking(open).await.map_err(|error| StartError::Disk(format!("opening failed: {error}")))
 }
 
-/// Servers that do not answer are no reason to hang.
-async fn in_time<T>(who: &str, open: impl Future<Output = Result<T, StartError>>) -> Result<T, StartError> {
+/// Servers that do not answer are no reason to hang. The future is in a box: a driver's are as deep as they come, and
+/// compilers measure everything that holds them.
+async fn in_time<T>(
+    who: &str,
+    open: impl Future<Output = Result<T, StartError>> + Send,
+) -> Result<T, StartError> {
     let seconds = OPEN_MAX.as_secs();
+    let open: event_log::BoxFuture<'_, _> = Box::pin(open);
     timeout(OPEN_MAX, open)
         .await
         .unwrap_or_else(|_| Err(StartError::Unavailable(format!("{who} did not answer within {seconds} s"))))
@@ -280,17 +285,79 @@ mod kafka {
     }
 }
 
+#[cfg(feature = "cassandra")]
 mod cassandra {
+    //! The same for Cassandra.
+
+    use super::{StartError, in_time};
+    use crate::config::Config;
+    use chat_store::{
+        Store,
+        cassandra::{self, CassandraStore, MigrateError, OpenError, Options, Tls},
+    };
+    use std::{sync::Arc, time::Duration};
+
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+
+    pub(super) async fn open(config: &Config) -> Result<Arc<dyn Store>, StartError> {
+        in_time("Cassandra", async {
+            let store = CassandraStore::open(options(config)).await.map_err(|error| start_error(&error))?;
+            Ok(Arc::new(store) as Arc<dyn Store>)
+        })
+        .await
+    }
+
+    /// Takes the time that it needs: a cluster agrees on each change, and another process may be at it.
+    pub(super) async fn migrate(config: &Config) -> Result<Vec<String>, StartError> {
+        let options = options(config);
+        let migrate: chat_store::BoxFuture<'_, _> = Box::pin(cassandra::migrate(&options));
+        let applied = migrate.await.map_err(|error| match error {
+            MigrateError::Open(error) => start_error(&error),
+            MigrateError::Changed(_) => StartError::Usage(error.to_string()),
+            error => StartError::Unavailable(error.to_string()),
+        })?;
+        Ok(applied.iter().map(|done| format!("applied {:04} {}", done.number, done.name)).collect())
+    }
+
+    fn start_error(error: &OpenError) -> StartError {
+        let line = error.to_string();
+        match error {
+            OpenError::Unreachable { .. } => StartError::Unavailable(line),
+            _ => StartError::Usage(line),
+        }
+    }
+
+    fn options(config: &Config) -> Options {
+        let settings = &config.cassandra;
+        let mut options = Options::new(settings.nodes.iter().cloned(), settings.keyspace.as_str());
+        options.replication = settings.replication;
+        options.datacenter = settings.datacenter.clone();
+        options.username = settings.username.clone();
+        options.password = settings.password.as_ref().map(|password| password.expose().to_owned());
+        options.tls = settings.tls.then(|| Tls { ca_file: settings.ca_file.clone() });
+        options.message_retention = config.store.retention_days.get().map(|days| DAY * days.get());
+        options
+    }
+}
+
+#[cfg(not(feature = "cassandra"))]
+mod cassandra {
+    //! In a build without the engine: the settings refuse it before anything comes here.
+
     use super::StartError;
     use crate::config::Config;
     use chat_store::Store;
     use std::sync::Arc;
 
     pub(super) async fn open(_: &Config) -> Result<Arc<dyn Store>, StartError> {
-        Err(StartError::Usage("this program was built without \"cassandra\"".to_owned()))
+        Err(absent())
     }
 
     pub(super) async fn migrate(_: &Config) -> Result<Vec<String>, StartError> {
-        Err(StartError::Usage("this program was built without \"cassandra\"".to_owned()))
+        Err(absent())
+    }
+
+    fn absent() -> StartError {
+        StartError::Usage("this program was built without \"cassandra\"".to_owned())
     }
 }
