@@ -6,3 +6,4 @@
 
 pub mod child;
 pub mod kafka;
+pub mod maven;
