@@ -27,7 +27,7 @@ RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
 WORKDIR /src
 COPY . .
 COPY --from=web /src/web/dist web/dist
-ARG FEATURES=kafka-tls
+ARG FEATURES=kafka-tls,cassandra-tls
 # What cargo keeps is in caches, so the binary is copied out of them in the same step.
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,sharing=locked \

@@ -424,6 +424,8 @@ impl EventLog for KafkaLog {
     }
 
     fn join_group(&self, group: &str) -> Box<dyn Membership> {
-        Box::new(group::Member::join(&self.shared.options, group, self.shared.state.ended.subscribe()))
+        // Groups belong to the brokers, and these may serve more chats than ours.
+        let group = format!("{}-{group}", self.shared.options.topic);
+        Box::new(group::Member::join(&self.shared.options, &group, self.shared.state.ended.subscribe()))
     }
 }

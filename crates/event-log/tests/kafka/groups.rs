@@ -76,7 +76,8 @@ async fn progress_is_there_for_operators_and_never_goes_back() {
     has(&mut member, 3).await;
     member.commit(Partition(1), Offset(4));
     member.commit(Partition(1), Offset(2));
-    let asker: BaseConsumer = client().set("group.id", GROUP).create().expect("a consumer");
+    let group = format!("{}-{GROUP}", options.topic);
+    let asker: BaseConsumer = client().set("group.id", group).create().expect("a consumer");
     let committed = || {
         let mut places = TopicPartitionList::new();
         places.add_partition(&options.topic, 1);
