@@ -149,6 +149,11 @@ impl KafkaLog {
     /// See [`OpenError`]. A topic that is not as `options` asks is refused, never changed.
     pub fn open(options: Options) -> Result<Self, OpenError> {
         options.check()?;
+        // Where each partition stands is learnt below; the producer comes first, as it takes half a second to get its
+        // identity from the brokers, and nothing can be sent before.
+        let views = (0..options.partitions).map(|_| PartitionView::new(1, 0)).collect();
+        let state = Arc::new(State::new(views));
+        let producer = Producer::new(&options, &state).map_err(|e| OpenError::client(&e))?;
         let asker: BaseConsumer<Client> =
             options.asker().create_with_context(Client::default()).map_err(|e| OpenError::client(&e))?;
         let admin: AdminClient<_> = options.admin().create().map_err(|e| OpenError::client(&e))?;
@@ -160,13 +165,11 @@ impl KafkaLog {
             opening.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         });
         let epoch = epoch?;
-        let mut views = Vec::new();
-        for partition in 0..options.partitions {
-            let (low, high) = first_watermarks(&asker, &options, kafka_partition(Partition(partition)))?;
-            views.push(PartitionView::new(watermark(low) + 1, watermark(high)));
+        for (partition, view) in (0..).zip(&state.views) {
+            let (low, high) = first_watermarks(&asker, &options, partition)?;
+            view.begin_at(watermark(low) + 1, watermark(high));
         }
-        let state = Arc::new(State::new(views));
-        let producer = Producer::new(&options, &state).map_err(|e| OpenError::client(&e))?;
+        producer.warm_up(options.request_timeout);
         let follower = follow::consumer(&options, &state).map_err(|e| OpenError::client(&e))?;
         let shared = Arc::new(Shared {
             options,

@@ -60,6 +60,13 @@ impl Producer {
         })
     }
 
+    /// Lets the client library learn who leads the partitions, so that the first append does not have to.
+    pub(super) fn warm_up(&self, timeout: Duration) {
+        if let Err(error) = self.client.client().fetch_metadata(Some(&self.topic), timeout) {
+            tracing::debug!(%error, "the first append will take longer");
+        }
+    }
+
     /// Hands delivery reports out until the log is stopped.
     pub(super) fn serve(&self) {
         while !self.state.stopped() {
