@@ -297,6 +297,7 @@ impl Persister {
                 Err(StartError::Log(error)) => return error,
                 Err(error) => {
                     metrics::counter!("twitchy_persist_failures_total").increment(1);
+                    self.tell_lag();
                     if !std::mem::replace(&mut failing, true) {
                         tracing::error!(partition = self.partition.0, %error, "the store does not take messages; trying on");
                     }
@@ -304,6 +305,14 @@ impl Persister {
                 }
             }
         }
+    }
+
+    /// For operators: how many records the log has beyond what is in the store.
+    fn tell_lag(&self) {
+        let last = self.log.bounds(self.partition).map_or(self.at, |bounds| bounds.last);
+        #[allow(clippy::cast_precision_loss)]
+        let lag = last.0.saturating_sub(self.at.0) as f64;
+        metrics::gauge!("twitchy_persist_lag_records", "partition" => self.partition.0.to_string()).set(lag);
     }
 
     async fn step(&mut self) -> Result<(), StartError> {
@@ -326,6 +335,7 @@ impl Persister {
         metrics::counter!("twitchy_messages_stored_total").increment(rows);
         self.at = last;
         self.marks.advance(self.partition, last);
+        self.tell_lag();
         if let Some(judge) = &mut self.judge {
             // A page that is read again may be shorter; what comes behind it has been judged all the same.
             judge.repeated.retain(|at| *at > last.0);
