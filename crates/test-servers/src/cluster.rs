@@ -120,8 +120,12 @@ fn settings(kafka: &str, cassandra: &str) -> Settings {
     [
         ("TWITCHY_LOG__ENGINE", "kafka"),
         ("TWITCHY_KAFKA__BROKERS", kafka),
+        // One broker and one node hold one copy.
+        ("TWITCHY_KAFKA__REPLICATION", "1"),
+        ("TWITCHY_KAFKA__MIN_INSYNC_REPLICAS", "1"),
         ("TWITCHY_STORE__ENGINE", "cassandra"),
         ("TWITCHY_CASSANDRA__NODES", cassandra),
+        ("TWITCHY_CASSANDRA__REPLICATION", "1"),
         // Only this run knows it, and its tokens end with it.
         ("TWITCHY_AUTH__SECRET", &secret),
     ]
