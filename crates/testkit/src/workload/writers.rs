@@ -21,6 +21,8 @@ const REST_EVERY: usize = 4;
 pub(super) struct Writer {
     shared: Arc<Shared>,
     number: usize,
+    /// Which gateway it is at.
+    turn: usize,
     user: String,
     password: String,
     rest: Rest,
@@ -41,7 +43,7 @@ impl Writer {
     pub(super) async fn register(shared: &Arc<Shared>, number: usize) -> Result<Self, Error> {
         let user = shared.run.user(number);
         let password = format!("correct horse {user}");
-        let anonymous = shared.rest();
+        let anonymous = shared.rest(number);
         let token = match anonymous.register(&user, &password).await {
             Err(error) if error.code() == Some(ErrorCode::UsernameTaken) => {
                 anonymous.login(&user, &password).await
@@ -53,6 +55,7 @@ impl Writer {
             rest: anonymous.bearer(&token),
             shared: shared.clone(),
             number,
+            turn: number,
             user,
             password,
             socket: None,
@@ -131,6 +134,17 @@ impl Writer {
                 return;
             }
             self.pauses.after_failure(attempt.wait).await;
+            self.next_gateway();
+        }
+    }
+
+    /// What has no answer here is asked again elsewhere.
+    fn next_gateway(&mut self) {
+        self.turn += 1;
+        let token = self.rest.token().unwrap_or_default().to_owned();
+        self.rest = self.shared.rest(self.turn).bearer(&token);
+        if let Some(socket) = self.socket.take() {
+            socket.vanish();
         }
     }
 
@@ -196,7 +210,7 @@ impl Writer {
             return Ok(socket);
         }
         let options = SocketOptions { deadline: ANSWER_TIME_MAX, ..SocketOptions::default() };
-        let mut socket = Socket::connect_with(self.shared.options.address, options).await?;
+        let mut socket = Socket::connect_with(self.shared.gateway(self.turn), options).await?;
         let token = self.rest.token().unwrap_or_default().to_owned();
         match socket.auth(&token).await {
             Ok(_) => Ok(socket),
@@ -210,7 +224,7 @@ impl Writer {
     }
 
     async fn log_in(&mut self) {
-        let anonymous = self.shared.rest();
+        let anonymous = self.shared.rest(self.turn);
         if let Ok(answer) = anonymous.login(&self.user, &self.password).await {
             self.rest = anonymous.bearer(&answer.access_token);
         }
