@@ -9,12 +9,14 @@
 
 mod bench;
 mod browser;
+mod cluster;
 mod failure;
 mod gen_types;
 mod journey;
 mod node;
 mod process;
 mod run;
+mod servers;
 mod suite;
 mod tidy;
 mod web;
@@ -39,6 +41,9 @@ Usage: cargo xtask COMMAND
        --keep-going          run the remaining steps after a failure
        STEP                  only the steps whose name contains this word, and what they need
        ARGS                  go to `cargo test`, for instance the name of one test
+  cluster up [--gateways N] [--port P] [-- ARGS]
+                             Kafka, Cassandra and N gateways (3, from port 8081 on) on this machine, without Docker
+                             (Java 17 and Maven are needed); Ctrl-C ends them; ARGS go to each `twitchy serve`
   gen-types [--check]        Write the web client's types from the protocol crate, or check that they are current
   tidy                       Check the house rules: directions of dependencies, file heads, sizes, imports
   bench                      Run all benchmarks, one crate after the other
@@ -65,6 +70,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
     match command {
         "run" => run::run(&workspace, &run::Options::parse(rest)?),
         "test" => suite::run(&workspace, &suite::Options::parse(rest)?),
+        "cluster" => cluster::command(&workspace, rest),
         "gen-types" => {
             let check = flags(command, rest, &["--check"])?.contains(&"--check");
             let outcome = if check { gen_types::check(&workspace) } else { gen_types::write(&workspace) };

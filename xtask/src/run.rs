@@ -54,7 +54,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> 
 
 /// What the machine lacks is said in one line and does not keep the server from starting; a client that does not
 /// build is a fault of the sources, and serving the one of yesterday would hide it.
-fn build_web(workspace: &Workspace) -> Result<()> {
+pub(crate) fn build_web(workspace: &Workspace) -> Result<()> {
     if !web::is_present(workspace) {
         note("web: there is no client in web/; serving the API and a plain page");
         return Ok(());
@@ -74,7 +74,7 @@ fn build_web(workspace: &Workspace) -> Result<()> {
 }
 
 #[cfg(unix)]
-fn replace_self(mut command: Command) -> Result<ExitCode> {
+pub(crate) fn replace_self(mut command: Command) -> Result<ExitCode> {
     use std::os::unix::process::CommandExt;
 
     let source = command.exec();
@@ -82,7 +82,7 @@ fn replace_self(mut command: Command) -> Result<ExitCode> {
 }
 
 #[cfg(not(unix))]
-fn replace_self(mut command: Command) -> Result<ExitCode> {
+pub(crate) fn replace_self(mut command: Command) -> Result<ExitCode> {
     let status = command.status().map_err(|source| Failure::Start { line: line_of(&command), source })?;
     let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
     Ok(ExitCode::from(code))

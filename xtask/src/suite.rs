@@ -14,7 +14,9 @@ use crate::{
     failure::{Failure, Result},
     gen_types, journey, node, note,
     process::{Workspace, ask, check, find_program},
-    say, tidy, web,
+    say,
+    servers::Servers,
+    tidy, web,
 };
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -66,9 +68,11 @@ struct Context<'a> {
     cargo_test: &'a [String],
     /// Set by the step that finds it.
     browser: Option<PathBuf>,
+    /// Started by a step, and at work until the end of the run.
+    servers: Option<Servers>,
 }
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     Step { name: "fmt", needs: &[], run: fmt },
     Step { name: "tidy", needs: &[], run: |context| tidy::run(context.workspace) },
     Step { name: "web packages", needs: &[], run: web_packages },
@@ -85,11 +89,13 @@ const STEPS: [Step; 11] = [
     },
     Step { name: "web build", needs: &["web packages"], run: |context| web::build(context.workspace) },
     Step { name: "clippy", needs: &["web build"], run: clippy },
-    Step { name: "rust tests", needs: &["web build"], run: rust_tests },
+    Step { name: SERVERS, needs: &[], run: start_servers },
+    Step { name: "rust tests", needs: &["web build", SERVERS], run: rust_tests },
     Step { name: BROWSER, needs: &[], run: provide_browser },
     Step { name: JOURNEY, needs: &["web build", BROWSER], run: journey },
 ];
 
+const SERVERS: &str = "real servers";
 const BROWSER: &str = "e2e browser";
 const JOURNEY: &str = "e2e journey";
 
@@ -108,8 +114,16 @@ fn clippy(context: &mut Context<'_>) -> Result<()> {
     check(context.workspace.cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
 }
 
+fn start_servers(context: &mut Context<'_>) -> Result<()> {
+    context.servers = Some(Servers::start(context.workspace)?);
+    Ok(())
+}
+
 fn rust_tests(context: &mut Context<'_>) -> Result<()> {
-    check(context.workspace.cargo().args(["test", "--workspace"]).args(context.cargo_test))
+    let servers = context.servers.as_ref().expect("started by a step that this one needs");
+    let mut command = context.workspace.cargo();
+    command.args(["test", "--workspace"]).args(context.cargo_test).envs(servers.variables.iter().cloned());
+    check(&mut command)
 }
 
 fn provide_browser(context: &mut Context<'_>) -> Result<()> {
@@ -152,7 +166,7 @@ struct Report {
 
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     let chosen = choose(&STEPS, options)?;
-    let mut context = Context { workspace, cargo_test: &options.cargo_test, browser: None };
+    let mut context = Context { workspace, cargo_test: &options.cargo_test, browser: None, servers: None };
     let reports = run_steps(&chosen, options.keep_going, &mut context);
     eprint!("{}", table(&reports));
     say(&counts(&reports));
@@ -262,7 +276,7 @@ mod tests {
 
     fn reports(keep_going: bool) -> Vec<Report> {
         let workspace = Workspace::find();
-        let mut context = Context { workspace: &workspace, cargo_test: &[], browser: None };
+        let mut context = Context { workspace: &workspace, cargo_test: &[], browser: None, servers: None };
         run_steps(&FIXTURE.each_ref(), keep_going, &mut context)
     }
 

@@ -1,7 +1,8 @@
 //! Port 1: an ordered, durable log of opaque records, split into partitions.
 //!
 //! The crate knows no message, no room and no user: a record is bytes. Start with [`EventLog`]; the engines
-//! ([`memory`], [`embedded`]) implement it, and `suite` holds the promises as tests that every engine passes.
+//! ([`memory`], [`embedded`], and `kafka` behind the feature of that name) implement it, and `suite` holds the promises
+//! as tests that every engine passes.
 //!
 //! ```text
 //!  offset      1     2     3     4     5     6     7      (next append gets 8)
@@ -17,6 +18,8 @@
 #[cfg(feature = "broken")]
 pub mod broken;
 pub mod embedded;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod memory;
 #[cfg(test)]
 mod memory_tests;

@@ -1,0 +1,99 @@
+//! A child process that cannot outlive its parent.
+//!
+//! A panic, an `exit` or a kill runs no destructor of a static, so the child is watched by a small shell: it holds the
+//! reading end of a pipe whose only writer is this process, and when the pipe closes, it ends the child by its id.
+
+use std::{
+    ffi::OsStr,
+    fs::File,
+    io,
+    path::Path,
+    process::{Child, ChildStdin, Command, Stdio},
+};
+
+/// Starts `"$@"`, waits for the end of the pipe or of the child, whichever is first.
+const WATCH: &str = r#"
+exec 3<&0
+"$@" </dev/null 3<&- &
+child=$!
+( read -r _ <&3; kill -"$WATCH_SIGNAL" "$child" ) 2>/dev/null &
+watcher=$!
+exec 3<&-
+wait "$child"
+status=$?
+kill "$watcher" 2>/dev/null
+exit "$status"
+"#;
+
+/// A running child; ends with the value or with the process.
+pub struct Watched {
+    shell: Child,
+    pipe: Option<ChildStdin>,
+}
+
+impl Watched {
+    /// Starts a program in this folder, its output at the end of `log`. Its end is a kill, as in a crash.
+    ///
+    /// # Errors
+    /// When the log cannot be written or no process started.
+    pub fn start(
+        program: &str,
+        args: impl IntoIterator<Item = impl AsRef<OsStr>>,
+        folder: &Path,
+        log: &Path,
+    ) -> io::Result<Self> {
+        Self::start_with(program, args, [], "KILL", folder, log)
+    }
+
+    /// Starts a program with these variables; its end is SIGTERM.
+    ///
+    /// # Errors
+    /// When the log cannot be written or no process started.
+    pub fn start_gently(
+        program: &str,
+        args: impl IntoIterator<Item = impl AsRef<OsStr>>,
+        variables: impl IntoIterator<Item = (String, String)>,
+        folder: &Path,
+        log: &Path,
+    ) -> io::Result<Self> {
+        Self::start_with(program, args, variables, "TERM", folder, log)
+    }
+
+    fn start_with(
+        program: &str,
+        args: impl IntoIterator<Item = impl AsRef<OsStr>>,
+        variables: impl IntoIterator<Item = (String, String)>,
+        signal: &str,
+        folder: &Path,
+        log: &Path,
+    ) -> io::Result<Self> {
+        let out = File::options().create(true).append(true).open(log)?;
+        let mut shell = Command::new("sh")
+            .args(["-c", WATCH, "watch", program])
+            .args(args)
+            .envs(variables)
+            .env("WATCH_SIGNAL", signal)
+            .current_dir(folder)
+            .stdin(Stdio::piped())
+            .stderr(out.try_clone()?)
+            .stdout(out)
+            .spawn()?;
+        let pipe = shell.stdin.take();
+        Ok(Self { shell, pipe })
+    }
+
+    /// Has it ended by itself?
+    ///
+    /// # Errors
+    /// When the system cannot tell.
+    pub fn ended(&mut self) -> io::Result<bool> {
+        Ok(self.shell.try_wait()?.is_some())
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        drop(self.pipe.take());
+        let _ = self.shell.wait();
+    }
+}

@@ -1,0 +1,61 @@
+//! The real servers as a program: for `cargo xtask test`, which starts them once for all tests, and for
+//! `cargo xtask cluster up`, which runs Twitchy over them.
+//!
+//! It knows no test and no protocol of the servers. Start with [`main`].
+
+use std::{
+    env,
+    io::{self, Read as _, Write as _},
+    process::ExitCode,
+    thread,
+};
+use test_servers::{cassandra, cluster, kafka};
+
+const HELP: &str = "\
+Usage: test-servers start
+           Starts Kafka and Cassandra, says where they are as NAME=ADDRESS, a line each, then `ready`,
+           and ends them when its standard input ends.
+       test-servers cluster [--twitchy PROGRAM] [--gateways N] [--port P] [-- ARGS]
+           Starts them and N gateways (3) on ports from P (8081) over them; ARGS go to each `twitchy serve`.
+           PROGRAM is the `twitchy` beside this program unless another is named.
+           Ctrl-C ends everything, and what was said is gone.
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let outcome = match arguments.split_first() {
+        Some((command, [])) if command == "start" => start(),
+        Some((command, rest)) if command == "cluster" => match cluster::Options::parse(rest) {
+            Ok(options) => cluster::up(&options),
+            Err(wrong) => {
+                let _ = write!(io::stderr(), "test-servers: {wrong}\n{HELP}");
+                return ExitCode::from(64);
+            }
+        },
+        _ => {
+            let _ = io::stderr().write_all(HELP.as_bytes());
+            return ExitCode::from(64);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "test-servers: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start() -> io::Result<()> {
+    let broker = thread::spawn(kafka::Broker::start);
+    let node = cassandra::Node::start()?;
+    let broker = broker.join().map_err(|_| io::Error::other("starting Kafka failed"))??;
+    let mut out = io::stdout().lock();
+    writeln!(out, "{}={}", kafka::ADDRESS_VARIABLE, broker.address())?;
+    writeln!(out, "{}={}", cassandra::ADDRESS_VARIABLE, node.address())?;
+    writeln!(out, "ready")?;
+    out.flush()?;
+    // Whoever started this holds the other end.
+    io::stdin().lock().read_to_end(&mut Vec::new())?;
+    Ok(())
+}
