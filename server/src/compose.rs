@@ -221,8 +221,8 @@ pub async fn start_with(
     let rooms = Directory::new(config.rooms.clone(), styles, log, ring, &world)
         .map_err(|error| StartError::Usage(error.to_string()))?;
 
-    let following = Following::prepare(log, store, &rooms, world.now()).await;
-    let Following { marks, history, persisters, tails } = following.map_err(|e| match e {
+    let following = Following::prepare(log, store, &rooms, &config.roles, &world).await;
+    let Following { marks, history, work } = following.map_err(|e| match e {
         PrepareError::Persist(e @ persist::StartError::OtherLog { .. }) => StartError::Disk(e.to_string()),
         // Damage that opening did not come across, because it reads the newest alone.
         PrepareError::Persist(persist::StartError::Log(e @ ReadError::Damaged { .. }))
@@ -261,11 +261,8 @@ pub async fn start_with(
         );
     }
     rooms.say_samples().await;
-    for persister in persisters {
-        spawn("persister", Box::pin(async move { Some(persister.run().await.to_string()) }));
-    }
-    for tail in tails {
-        spawn("feed", Box::pin(async move { Some(tail.run().await.to_string()) }));
+    for work in work {
+        spawn(work.name, Box::pin(async move { Some(work.run.await) }));
     }
     let registry = Arc::new(Registry::default());
     {

@@ -1,11 +1,23 @@
 //! From the log to the store: one task a partition writes what became durable and then its checkpoint.
 //!
-//! Write first, checkpoint after: done twice it leaves the same rows, never a hole. It knows no room and no viewer.
+//! Write first, checkpoint after: done twice it leaves the same rows, never a hole. So two processes may work on the same
+//! partition for a while, as happens when a group shares its partitions out anew ([`group`]). It knows no room and no
+//! viewer.
 
-use crate::rooms::tail::{READ_BYTES_MAX, READ_RECORDS_MAX, decode};
+pub mod group;
+
+use crate::{
+    rooms::{
+        repeats::Repeats,
+        tail::{Patience, READ_BYTES_MAX, READ_RECORDS_MAX, decode, ended},
+    },
+    world::World,
+};
+use chat::message::Logged;
 use chat_store::{Checkpoint, Store, StoreError};
 use event_log::{EventLog, Offset, Partition, ReadError};
 use std::{
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -17,6 +29,9 @@ use std::{
 const CONSUMER: &str = "persist";
 /// Between two tries while the store is out of reach.
 const RETRY: Duration = Duration::from_millis(500);
+/// How often a process asks how far other processes' persisters are. History between the mark and the truth is read from
+/// the log, so this is a matter of work and not of truth: at 139 messages a second it is 70 records.
+const MARKS_EVERY: Duration = Duration::from_millis(500);
 
 /// How far the store is, by partition: every record up to the mark is in the store (or was set aside).
 #[derive(Debug)]
@@ -33,6 +48,39 @@ impl Marks {
         Offset(self.0.get(partition.0 as usize).map_or(0, |mark| mark.load(Ordering::Acquire)))
     }
 
+    /// Learns from the checkpoints in the store how far all persisters are, those of other processes included; runs until
+    /// it is dropped. A mark may be older than the truth, never newer: whoever saved a checkpoint had written before it.
+    pub async fn follow(self: Arc<Self>, log: Arc<dyn EventLog>, store: Arc<dyn Store>) {
+        let mut often = tokio::time::interval(MARKS_EVERY);
+        often.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut failing = false;
+        loop {
+            often.tick().await;
+            let failed = self.look(log.as_ref(), store.as_ref()).await.err();
+            match &failed {
+                Some(error) if !failing => {
+                    tracing::warn!(%error, "the store does not say how far it is; the log stands in for it");
+                }
+                None if failing => tracing::info!("the store says again how far it is"),
+                _ => {}
+            }
+            failing = failed.is_some();
+        }
+    }
+
+    /// Asks once. A checkpoint of another log is none of this one's.
+    pub async fn look(&self, log: &dyn EventLog, store: &dyn Store) -> Result<(), StoreError> {
+        for partition in (0..log.partitions()).map(Partition) {
+            let checkpoint = store.load(CONSUMER, partition.0).await?;
+            if let (Some(checkpoint), Ok(epoch)) = (checkpoint, log.epoch(partition))
+                && checkpoint.epoch == epoch.0
+            {
+                self.advance(partition, Offset(checkpoint.offset));
+            }
+        }
+        Ok(())
+    }
+
     fn advance(&self, partition: Partition, to: Offset) {
         if let Some(mark) = self.0.get(partition.0 as usize) {
             mark.fetch_max(to.0, Ordering::AcqRel);
@@ -47,6 +95,31 @@ pub struct Persister {
     marks: Arc<Marks>,
     partition: Partition,
     at: Offset,
+    /// With a shared log: who tells messages from second records of them.
+    judge: Option<Judge>,
+}
+
+/// Judges each record once, also if it is read again because the store did not take it.
+struct Judge {
+    repeats: Repeats,
+    world: Arc<dyn World>,
+    judged: Offset,
+    /// Second records among those that were judged and are not behind a checkpoint yet.
+    repeated: HashSet<u64>,
+}
+
+impl Judge {
+    fn is_message(&mut self, logged: &Logged) -> bool {
+        let at = Offset(logged.seq.0);
+        if at > self.judged {
+            self.judged = at;
+            if !self.repeats.is_message(logged, self.world.now()) {
+                self.repeated.insert(at.0);
+                metrics::counter!("twitchy_repeats_dropped_total", "reader" => "persist").increment(1);
+            }
+        }
+        !self.repeated.contains(&at.0)
+    }
 }
 
 /// Why persisting cannot start.
@@ -65,12 +138,42 @@ pub enum StartError {
         /// Of the log.
         log: String,
     },
+    /// The checkpoint is of this log, and beyond its end.
+    #[error(
+        "the store has partition {partition} up to {stored}, and the log ends at {log}: the log lost what it had accepted. \
+         Bring its lost records back, or begin with a new topic and a new keyspace"
+    )]
+    LogLostItsEnd {
+        /// Which.
+        partition: u32,
+        /// In the checkpoint.
+        stored: u64,
+        /// Of the log.
+        log: u64,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The log failed.
     #[error(transparent)]
     Log(#[from] ReadError),
+}
+
+/// Is the store of this log? For processes that write nothing to it before they serve.
+pub async fn same_log(log: &dyn EventLog, store: &dyn Store) -> Result<(), StartError> {
+    for partition in (0..log.partitions()).map(Partition) {
+        let epoch = log.epoch(partition)?.0;
+        if let Some(checkpoint) = store.load(CONSUMER, partition.0).await?
+            && checkpoint.epoch != epoch
+        {
+            return Err(StartError::OtherLog {
+                partition: partition.0,
+                stored: checkpoint.epoch,
+                log: epoch,
+            });
+        }
+    }
+    Ok(())
 }
 
 impl Persister {
@@ -80,17 +183,25 @@ impl Persister {
         store: Arc<dyn Store>,
         marks: Arc<Marks>,
         partition: Partition,
+        world: &Arc<dyn World>,
     ) -> Result<Self, StartError> {
         let epoch = log.epoch(partition)?.0;
+        let checkpoint = store.load(CONSUMER, partition.0).await?;
+        let other_log =
+            |stored: String| StartError::OtherLog { partition: partition.0, stored, log: epoch.clone() };
+        if let Some(checkpoint) = checkpoint.as_ref().filter(|checkpoint| checkpoint.epoch != epoch) {
+            return Err(other_log(checkpoint.epoch.clone()));
+        }
+        if let Some(checkpoint) = &checkpoint
+            && log.is_shared()
+        {
+            group::wait_for(log.as_ref(), partition, Offset(checkpoint.offset)).await?;
+        }
         let bounds = log.bounds(partition)?;
         let begin = Offset(bounds.first.0.saturating_sub(1));
-        let at = match store.load(CONSUMER, partition.0).await? {
-            Some(checkpoint) if checkpoint.epoch != epoch || checkpoint.offset > bounds.last.0 => {
-                return Err(StartError::OtherLog {
-                    partition: partition.0,
-                    stored: checkpoint.epoch,
-                    log: epoch,
-                });
+        let at = match checkpoint {
+            Some(checkpoint) if checkpoint.offset > bounds.last.0 => {
+                return Err(other_log(checkpoint.epoch));
             }
             // A crash may bring back an older checkpoint, even one that lies before what was trimmed since. The rows are
             // there all the same: nothing is trimmed that was not in the store, durably.
@@ -108,8 +219,14 @@ impl Persister {
                 begin
             }
         };
+        let judge = if log.is_shared() {
+            let repeats = Repeats::before(log.as_ref(), partition, at, world.now()).await?;
+            Some(Judge { repeats, world: world.clone(), judged: at, repeated: HashSet::new() })
+        } else {
+            None
+        };
         marks.advance(partition, at);
-        Ok(Self { log, store, marks, partition, at })
+        Ok(Self { log, store, marks, partition, at, judge })
     }
 
     /// Writes what is there already.
@@ -122,17 +239,39 @@ impl Persister {
     }
 
     /// Follows the log until it closes. A store that is out of reach is tried again for ever: the log keeps what it missed.
+    /// So is a shared log that is out of reach; that it is closed is what [`EventLog::wait_past`] says.
     pub async fn run(mut self) -> ReadError {
-        let mut failing = false;
+        let (mut failing, mut patience) = (false, Patience::new());
         loop {
             if let Err(error) = self.log.wait_past(self.partition, self.at).await {
                 return error;
             }
             match self.step().await {
                 Ok(()) => {
+                    patience.renew();
                     if std::mem::take(&mut failing) {
                         tracing::info!(partition = self.partition.0, "the store takes messages again");
                     }
+                }
+                Err(StartError::Log(ReadError::Unavailable(cause))) if self.log.is_shared() => {
+                    if let Some(ended) = ended(self.log.as_ref(), self.partition) {
+                        return ended;
+                    }
+                    metrics::counter!("twitchy_log_read_failures_total", "reader" => "persist").increment(1);
+                    tracing::warn!(partition = self.partition.0, cause, "the log cannot be read; trying on");
+                    patience.pause().await;
+                }
+                // The brokers' retention does not ask how far the store is.
+                Err(StartError::Log(ReadError::Trimmed { asked, first })) if self.log.is_shared() => {
+                    let lost = first.0.saturating_sub(asked.0);
+                    metrics::counter!("twitchy_persist_lost_records_total").increment(lost);
+                    tracing::error!(
+                        partition = self.partition.0,
+                        asked = asked.0,
+                        first = first.0,
+                        "the log gave up records that were not in the store yet; the history has a hole"
+                    );
+                    self.at = Offset(first.0.saturating_sub(1));
                 }
                 Err(StartError::Log(error)) => return error,
                 Err(error) => {
@@ -149,16 +288,26 @@ impl Persister {
     async fn step(&mut self) -> Result<(), StartError> {
         let records = self.log.read(self.partition, self.at, READ_RECORDS_MAX, READ_BYTES_MAX).await?;
         let Some(last) = records.last().map(|r| r.offset) else { return Ok(()) };
-        let messages: Vec<_> = records.iter().filter_map(|record| decode(self.partition, record)).collect();
+        let mut messages: Vec<_> =
+            records.iter().filter_map(|record| decode(self.partition, record)).collect();
+        if let Some(judge) = &mut self.judge {
+            messages.retain(|logged| judge.is_message(logged));
+        }
         let rows = messages.len() as u64;
         if !messages.is_empty() {
             self.store.write(messages).await?;
         }
-        let epoch = self.log.epoch(self.partition)?.0;
-        self.store.save(CONSUMER, self.partition.0, Checkpoint { epoch, offset: last.0 }).await?;
+        // Another process may have come further while this one was slow; its checkpoint is not taken back.
+        if self.marks.stored(self.partition) < last {
+            let epoch = self.log.epoch(self.partition)?.0;
+            self.store.save(CONSUMER, self.partition.0, Checkpoint { epoch, offset: last.0 }).await?;
+        }
         metrics::counter!("twitchy_messages_stored_total").increment(rows);
         self.at = last;
         self.marks.advance(self.partition, last);
+        if let Some(judge) = &mut self.judge {
+            judge.repeated.clear();
+        }
         Ok(())
     }
 }

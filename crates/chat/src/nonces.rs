@@ -2,6 +2,10 @@
 //!
 //! It knows no clock (callers say what time it is) and is rebuilt from the log, whose records carry the nonce. An
 //! entry counts for [`NONCE_TTL_MS`] from the time the message was accepted.
+//!
+//! Where several processes write to one log, two of them may append the same nonce before either has read the other's
+//! record. Then the order of the log decides: [`Nonces::settle`], called for every record in that order, gives every
+//! process the same answer, whenever it began to read, if it began [`LOOK_BACK_MS`] before the first record it judges.
 
 use crate::time::Millis;
 use protocol::{
@@ -44,18 +48,46 @@ pub enum Known {
 /// 128 bits of two differently keyed hashes: a collision among 8.4 million entries has a chance below 10⁻²⁴.
 type Key = (u64, u64);
 
+/// Two records of one nonce in a shared log lie no further apart than this, or further than [`NONCE_TTL_MS`]: the second
+/// was written by a process that had not read the first, so it is bounded by how far a process may be behind the log
+/// (about ten seconds; then it takes no sends), how long an append may be on its way (five), and by how much the
+/// processes' clocks may differ (the rest).
+pub const RACE_MS: u64 = 60_000;
+
+/// So long before the first record that is to be judged has the reading of a shared log to begin. A record is judged by
+/// those of [`NONCE_TTL_MS`] before it. Of the oldest among these it is not known whether they stand for a message
+/// themselves, and what is judged by them neither; three times [`RACE_MS`] lets all such records be past their time.
+pub const LOOK_BACK_MS: u64 = NONCE_TTL_MS + 3 * RACE_MS;
+
 /// The nonces of one room.
 #[derive(Debug, Default)]
 pub struct Nonces {
-    entries: HashMap<Key, Held>,
+    accepted: HashMap<Key, Accepted>,
     by_age: VecDeque<(Millis, Key)>,
+    /// Sends of this process that the log has not told of. A nonce may be here while an old message with it is still in
+    /// `accepted`, past its time.
+    under_way: HashMap<Key, UnderWay>,
+    doubts_by_age: VecDeque<(Millis, Key)>,
+    shared: bool,
+    /// When the record was sent that was settled last.
+    settled_at: Millis,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Held {
+enum UnderWay {
     Pending,
     Doubtful { since: Millis },
-    Accepted(Accepted),
+}
+
+/// What a record of a shared log is, as far as the nonces know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The message of its nonce.
+    Message,
+    /// A second record of a nonce whose message is another one.
+    Repeat,
+    /// Too old to be known, or not settled yet.
+    Unknown,
 }
 
 fn key(user: UserId, nonce: &str) -> Key {
@@ -68,18 +100,30 @@ fn key(user: UserId, nonce: &str) -> Key {
 }
 
 impl Nonces {
+    /// For a log that other processes write to as well: what was settled is kept until no record that it decides about
+    /// can come any more, also where this process is behind the log.
+    #[must_use]
+    pub fn of_shared_log() -> Self {
+        Self { shared: true, ..Self::default() }
+    }
+
     /// Looks a nonce up and reserves it if it is new.
     pub fn reserve(&mut self, user: UserId, nonce: &str, now: Millis) -> Known {
         self.forget_old(now);
-        match self.entries.entry(key(user, nonce)) {
+        let key = key(user, nonce);
+        if let Some(first) = self.accepted.get(&key)
+            && first.sent_at.plus(NONCE_TTL_MS) >= now
+        {
+            return Known::Accepted(*first);
+        }
+        match self.under_way.entry(key) {
             Entry::Vacant(free) => {
-                free.insert(Held::Pending);
+                free.insert(UnderWay::Pending);
                 Known::New
             }
-            Entry::Occupied(held) => match *held.get() {
-                Held::Pending => Known::Pending,
-                Held::Doubtful { .. } => Known::Doubtful,
-                Held::Accepted(first) => Known::Accepted(first),
+            Entry::Occupied(held) => match held.get() {
+                UnderWay::Pending => Known::Pending,
+                UnderWay::Doubtful { .. } => Known::Doubtful,
             },
         }
     }
@@ -89,16 +133,40 @@ impl Nonces {
     /// the log comes to the same answer whatever its clock says.
     pub fn settle(&mut self, user: UserId, nonce: &str, accepted: Accepted) -> bool {
         let key = key(user, nonce);
-        let entry = self.entries.entry(key).or_insert(Held::Pending);
-        match entry {
-            Held::Accepted(first) if accepted.sent_at <= first.sent_at.plus(NONCE_TTL_MS) => {
-                *first == accepted
+        self.settled_at = accepted.sent_at;
+        self.under_way.remove(&key);
+        match self.accepted.entry(key) {
+            Entry::Occupied(first) if accepted.sent_at <= first.get().sent_at.plus(NONCE_TTL_MS) => {
+                *first.get() == accepted
             }
-            _ => {
-                *entry = Held::Accepted(accepted);
+            Entry::Occupied(mut past) => {
+                past.insert(accepted);
                 self.remember(accepted.sent_at, key);
                 true
             }
+            Entry::Vacant(free) => {
+                free.insert(accepted);
+                self.remember(accepted.sent_at, key);
+                true
+            }
+        }
+    }
+
+    /// The message of a nonce, as far as the log has been read.
+    #[must_use]
+    pub fn settled(&self, user: UserId, nonce: &str) -> Option<Accepted> {
+        self.accepted.get(&key(user, nonce)).copied()
+    }
+
+    /// What the record is that was sent then and stands there.
+    #[must_use]
+    pub fn verdict(&self, user: UserId, nonce: &str, record: Accepted) -> Verdict {
+        match self.settled(user, nonce) {
+            Some(first) if first == record => Verdict::Message,
+            Some(first) if first.seq < record.seq && record.sent_at <= first.sent_at.plus(NONCE_TTL_MS) => {
+                Verdict::Repeat
+            }
+            _ => Verdict::Unknown,
         }
     }
 
@@ -106,17 +174,17 @@ impl Nonces {
     /// a second send could become a second message, and a refusal of it could turn out to be untrue.
     pub fn doubt(&mut self, user: UserId, nonce: &str, now: Millis) {
         let key = key(user, nonce);
-        if let Some(held @ Held::Pending) = self.entries.get_mut(&key) {
-            *held = Held::Doubtful { since: now };
-            self.remember(now, key);
+        if let Some(held @ UnderWay::Pending) = self.under_way.get_mut(&key) {
+            *held = UnderWay::Doubtful { since: now };
+            self.doubts_by_age.push_back((now, key));
         }
     }
 
     /// The log has been read beyond the place where the message would be, and nobody settled it: it is not there, and
     /// the nonce is free again.
     pub fn forget_doubt(&mut self, user: UserId, nonce: &str) {
-        if let Entry::Occupied(held) = self.entries.entry(key(user, nonce))
-            && matches!(held.get(), Held::Doubtful { .. })
+        if let Entry::Occupied(held) = self.under_way.entry(key(user, nonce))
+            && matches!(held.get(), UnderWay::Doubtful { .. })
         {
             held.remove();
         }
@@ -124,8 +192,8 @@ impl Nonces {
 
     /// The message did not come into the log: the nonce is free again.
     pub fn release(&mut self, user: UserId, nonce: &str) {
-        if let Entry::Occupied(held) = self.entries.entry(key(user, nonce))
-            && *held.get() == Held::Pending
+        if let Entry::Occupied(held) = self.under_way.entry(key(user, nonce))
+            && *held.get() == UnderWay::Pending
         {
             held.remove();
         }
@@ -133,16 +201,30 @@ impl Nonces {
 
     /// How many nonces are known.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.accepted.len() + self.under_way.len()
     }
 
     /// Is none known?
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len() == 0
     }
 
-    fn forget_old(&mut self, now: Millis) {
-        while self.by_age.front().is_some_and(|(sent_at, _)| sent_at.plus(NONCE_TTL_MS) < now) {
+    /// Gives up what is past its time; [`Self::reserve`] does so too.
+    pub fn forget_old(&mut self, now: Millis) {
+        while let Some((since, key)) = self.doubts_by_age.front().copied()
+            && since.plus(NONCE_TTL_MS) < now
+        {
+            self.doubts_by_age.pop_front();
+            // What was in doubt then may have been settled, or be on its way again, since.
+            if self.under_way.get(&key) == Some(&UnderWay::Doubtful { since }) {
+                self.under_way.remove(&key);
+            }
+        }
+        // In a shared log it is the log's time that counts: a process that is behind still needs what is old by the clock.
+        // And it is the clock's where somebody else's is ahead.
+        let (now, keep_ms) =
+            if self.shared { (now.min(self.settled_at), LOOK_BACK_MS) } else { (now, NONCE_TTL_MS) };
+        while self.by_age.front().is_some_and(|(sent_at, _)| sent_at.plus(keep_ms) < now) {
             self.forget_oldest();
         }
     }
@@ -156,14 +238,9 @@ impl Nonces {
 
     fn forget_oldest(&mut self) {
         let Some((at, key)) = self.by_age.pop_front() else { return };
-        // What was in doubt then may have been settled, or be on its way again, since.
-        let is_meant = match self.entries.get(&key) {
-            Some(Held::Doubtful { since }) => *since == at,
-            Some(Held::Accepted(first)) => first.sent_at == at,
-            Some(Held::Pending) | None => false,
-        };
-        if is_meant {
-            self.entries.remove(&key);
+        // There may be a younger message with that nonce since.
+        if self.accepted.get(&key).is_some_and(|first| first.sent_at == at) {
+            self.accepted.remove(&key);
         }
     }
 }
@@ -264,5 +341,77 @@ mod tests {
         assert_eq!(nonces.reserve(ADA, "c1", Millis(last)), Known::Accepted(accepted(7, 1_000)));
         assert_eq!(nonces.reserve(ADA, "c1", Millis(last + 1)), Known::New);
         assert_eq!(nonces.len(), 1);
+    }
+
+    /// Whoever begins to read a shared log anywhere comes to the same answers as who read it all, if it began early enough.
+    #[test]
+    fn where_the_reading_begins_does_not_change_what_a_record_is() {
+        let minute = 60_000;
+        // Times of records with one nonce: a race, a retry by a process that was behind, and the nonce used anew.
+        let times = [0, 400, RACE_MS, NONCE_TTL_MS + 1, NONCE_TTL_MS + 900, 30 * minute, 30 * minute + 7];
+        let records: Vec<Accepted> = (1..).zip(times).map(|(seq, at)| accepted(seq, at)).collect();
+        let read = |records: &[Accepted]| -> Vec<bool> {
+            let mut nonces = Nonces::of_shared_log();
+            records
+                .iter()
+                .map(|record| {
+                    nonces.forget_old(Millis(u64::MAX));
+                    nonces.settle(ADA, "c1", *record)
+                })
+                .collect()
+        };
+        let whole = read(&records);
+        assert_eq!(whole, [true, false, false, true, false, true, false]);
+        for (judged, record) in records.iter().enumerate() {
+            let begin = records.partition_point(|r| r.sent_at.plus(LOOK_BACK_MS) < record.sent_at);
+            for begin in 0..=begin {
+                assert_eq!(
+                    read(&records[begin..=judged]).last(),
+                    Some(&whole[judged]),
+                    "{judged} from {begin}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_process_that_is_behind_a_shared_log_still_knows_a_repeat() {
+        let mut nonces = Nonces::of_shared_log();
+        let first = accepted(7, 1_000);
+        assert!(nonces.settle(ADA, "c1", first));
+        // By the clock it is long past its time: another send with it is a message of its own.
+        let now = Millis(1_001 + NONCE_TTL_MS);
+        assert_eq!(nonces.reserve(ADA, "c1", now), Known::New);
+        assert_eq!(nonces.reserve(ADA, "c1", now), Known::Pending);
+        // The log is still where the first one was repeated.
+        let repeat = accepted(8, 1_500);
+        assert!(!nonces.settle(ADA, "c1", repeat));
+        assert_eq!(nonces.verdict(ADA, "c1", first), Verdict::Message);
+        assert_eq!(nonces.verdict(ADA, "c1", repeat), Verdict::Repeat);
+        let own = accepted(9, now.0);
+        assert_eq!(nonces.verdict(ADA, "c1", own), Verdict::Unknown);
+        assert!(nonces.settle(ADA, "c1", own));
+        assert_eq!(nonces.verdict(ADA, "c1", own), Verdict::Message);
+        assert_eq!(nonces.verdict(ADA, "c1", first), Verdict::Unknown, "a later one took its place");
+    }
+
+    #[test]
+    fn what_is_settled_by_somebody_else_answers_a_send_under_way() {
+        let mut nonces = Nonces::of_shared_log();
+        assert_eq!(nonces.reserve(ADA, "c1", Millis(5)), Known::New);
+        nonces.settle(ADA, "c1", accepted(7, 4));
+        nonces.release(ADA, "c1");
+        nonces.doubt(ADA, "c1", Millis(6));
+        assert_eq!(nonces.reserve(ADA, "c1", Millis(6)), Known::Accepted(accepted(7, 4)));
+        assert_eq!(nonces.settled(ADA, "c1"), Some(accepted(7, 4)));
+        assert_eq!(nonces.settled(BOB, "c1"), None);
+    }
+
+    #[test]
+    fn a_record_of_a_clock_ahead_keeps_no_old_nonce_in_force() {
+        let mut nonces = Nonces::default();
+        nonces.settle(ADA, "c1", accepted(7, 10 * NONCE_TTL_MS));
+        nonces.settle(ADA, "c2", accepted(8, 1_000));
+        assert_eq!(nonces.reserve(ADA, "c2", Millis(1_001 + NONCE_TTL_MS)), Known::New);
     }
 }

@@ -20,11 +20,14 @@ pub mod broken;
 pub mod embedded;
 #[cfg(feature = "kafka")]
 pub mod kafka;
+mod membership;
 pub mod memory;
 #[cfg(test)]
 mod memory_tests;
 #[cfg(any(test, feature = "suite"))]
 pub mod suite;
+
+pub use membership::{AllPartitions, Membership};
 
 use bytes::Bytes;
 use std::{fmt, future::Future, pin::Pin, task, time::Duration};
@@ -202,6 +205,15 @@ pub trait EventLog: Send + Sync + 'static {
     fn healthy(&self) -> Result<(), String>;
     /// Refuses new appends, finishes those under way, syncs and lets go of files. Idempotent.
     fn close(&self) -> BoxFuture<'_, ()>;
+    /// Do other processes append to this log too?
+    fn is_shared(&self) -> bool {
+        false
+    }
+    /// Joins the group of this name, whose members share the partitions out among them. In a log that is not shared every
+    /// member has all partitions.
+    fn join_group(&self, _group: &str) -> Box<dyn Membership> {
+        Box::new(AllPartitions::new(self.partitions(), None))
+    }
 }
 
 impl fmt::Display for Epoch {

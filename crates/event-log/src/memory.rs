@@ -6,8 +6,8 @@
 //! decide when appends become "durable".
 
 use crate::{
-    Append, AppendError, Bounds, BoxFuture, Epoch, EventLog, Offset, Partition, RECORD_BYTES_MAX, ReadError,
-    Record,
+    AllPartitions, Append, AppendError, Bounds, BoxFuture, Epoch, EventLog, Membership, Offset, Partition,
+    RECORD_BYTES_MAX, ReadError, Record,
 };
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -31,6 +31,8 @@ pub struct MemoryLog {
     progress: Arc<[watch::Sender<u64>]>,
     epochs: Vec<Epoch>,
     queue_records_max: usize,
+    /// True from `close` on.
+    released: watch::Sender<bool>,
 }
 
 /// Everything behind the one lock; it is never held over anything slow.
@@ -77,6 +79,7 @@ impl MemoryLog {
             progress: (0..partitions).map(|_| watch::Sender::new(0)).collect(),
             epochs: (0..partitions).map(|_| Epoch::random()).collect(),
             queue_records_max,
+            released: watch::Sender::new(false),
         }
     }
 
@@ -229,6 +232,11 @@ impl EventLog for MemoryLog {
             for progress in self.progress.iter() {
                 progress.send_modify(|_| {});
             }
+            self.released.send_replace(true);
         })
+    }
+
+    fn join_group(&self, _group: &str) -> Box<dyn Membership> {
+        Box::new(AllPartitions::new(self.partitions(), Some(self.released.subscribe())))
     }
 }

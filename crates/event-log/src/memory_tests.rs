@@ -28,4 +28,4 @@ impl Holds for Memory {
     }
 }
 
-crate::event_log_suite!(basic held => Memory::default());
+crate::event_log_suite!(basic unshared held => Memory::default());

@@ -2,6 +2,10 @@
 //!
 //! Who speaks, and how often, is asked before; here a [`Draft`] is already admitted. [`Room::submit`] is quick and
 //! keeps the order of its calls; [`Submitted::outcome`] waits for the log. *Accepted* means that the log said durable.
+//!
+//! Where other processes write to the log too, one of them may have appended the same nonce a moment earlier. Then
+//! "durable" is not yet the answer: it is given once this process's tail has read past the record, and is what the log's
+//! order made of the nonce. Only the tail settles nonces there.
 
 use super::{Room, stage, style};
 use crate::limits::UserPace;
@@ -14,7 +18,10 @@ use chat::{
 use event_log::{Append, AppendError, Offset};
 use protocol::ids::{MessageId, Seq, UserId};
 use std::{sync::Arc, time::Duration};
-use tokio::sync::oneshot;
+use tokio::{
+    sync::oneshot,
+    time::{Instant, error::Elapsed, timeout_at},
+};
 use uuid::Builder;
 
 /// When to ask again while a room's style has too much to do: as for the log, about a group of the queue's work.
@@ -22,6 +29,10 @@ const STYLE_RETRY_AFTER: Duration = Duration::from_millis(50);
 
 /// How long a send waits for the tail to come to the log's end. It lags by milliseconds.
 const TAIL_LAG_MAX: Duration = Duration::from_secs(1);
+
+/// With a log that is shared, a send is answered within this time, whatever the brokers do: as [`Rejected::Unknown`] if
+/// by nothing better. An append is given up after 4.5 s; the rest is for the tail.
+const ANSWER_MAX: Duration = Duration::from_secs(5);
 
 /// Why a message was not accepted. Nobody will ever see it, except after [`Rejected::Unknown`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -66,7 +77,11 @@ impl From<AppendError> for Rejected {
 }
 
 /// A message on its way into the log.
-pub struct Submitted(State);
+pub struct Submitted {
+    state: State,
+    /// When the sender is to have an answer at the latest; set where the log is shared.
+    until: Option<Instant>,
+}
 
 enum State {
     /// The nonce was used before: here is the first answer.
@@ -126,9 +141,13 @@ impl Room {
         if let Some(nonce) = &draft.nonce {
             match self.nonces.lock().reserve(draft.author.id, nonce, now) {
                 Known::New => {}
-                Known::Pending => return Ok(Submitted(State::Waiting(self.clone(), draft, pace.clone()))),
-                Known::Doubtful => return Ok(Submitted(State::Doubtful(self.clone(), draft, pace.clone()))),
-                Known::Accepted(first) => return Ok(Submitted(State::Known(first))),
+                Known::Pending => {
+                    return Ok(self.submitted(State::Waiting(self.clone(), draft, pace.clone())));
+                }
+                Known::Doubtful => {
+                    return Ok(self.submitted(State::Doubtful(self.clone(), draft, pace.clone())));
+                }
+                Known::Accepted(first) => return Ok(self.submitted(State::Known(first))),
             }
         }
         let id = new_id(now, self.world.random());
@@ -136,6 +155,10 @@ impl Room {
         if let Err(retry_after) = pace.check(draft.author.id) {
             self.release(nonce.as_ref());
             return Err(Rejected::RateLimited { retry_after });
+        }
+        if self.reads_late() {
+            self.release(nonce.as_ref());
+            return Err(Rejected::Unavailable);
         }
         let seed = style::seed_of(id);
         let appending = match self.style.apart() {
@@ -157,13 +180,17 @@ impl Room {
         match appending {
             Ok(appending) => {
                 let (room, appending) = (self.clone(), Some(appending));
-                Ok(Submitted(State::Appending(InFlight { room, appending, id, sent_at: now, nonce })))
+                Ok(self.submitted(State::Appending(InFlight { room, appending, id, sent_at: now, nonce })))
             }
             Err(rejected) => {
                 self.release(nonce.as_ref());
                 Err(rejected)
             }
         }
+    }
+
+    fn submitted(&self, state: State) -> Submitted {
+        Submitted { state, until: self.shared.then(|| Instant::now() + ANSWER_MAX) }
     }
 
     fn append(
@@ -218,19 +245,19 @@ impl Room {
 impl Submitted {
     /// Waits until the message is durable or refused. If this is dropped half-way, the message still goes its way.
     pub async fn outcome(self) -> Result<Accepted, Rejected> {
-        let mut state = self.0;
+        let Self { mut state, until } = self;
         loop {
             state = match state {
                 State::Known(accepted) => return Ok(accepted),
-                State::Appending(flight) => return flight.land().await,
+                State::Appending(flight) => return flight.land(until).await,
                 State::Waiting(room, draft, pace) => {
                     let settled = room.nonce_settled.notified();
                     tokio::pin!(settled);
                     // Listen first, then look again: otherwise the news could come in between.
                     settled.as_mut().enable();
-                    match room.submit(draft, &pace, room.world.now())?.0 {
+                    match room.submit(draft, &pace, room.world.now())?.state {
                         waiting @ State::Waiting(..) => {
-                            settled.await;
+                            by(until, settled).await.map_err(|_| Rejected::Unknown)?;
                             waiting
                         }
                         other => other,
@@ -241,33 +268,82 @@ impl Submitted {
                     if !room.resolve(draft.author.id, &nonce).await {
                         return Err(Rejected::Unknown);
                     }
-                    room.submit(draft, &pace, room.world.now())?.0
+                    room.submit(draft, &pace, room.world.now())?.state
                 }
             };
         }
     }
 }
 
+/// Waits, where there is a limit no longer than that.
+async fn by<T>(until: Option<Instant>, what: impl Future<Output = T>) -> Result<T, Elapsed> {
+    match until {
+        Some(until) => timeout_at(until, what).await,
+        None => Ok(what.await),
+    }
+}
+
 impl InFlight {
-    async fn land(mut self) -> Result<Accepted, Rejected> {
+    async fn land(mut self, until: Option<Instant>) -> Result<Accepted, Rejected> {
         let Some(appending) = self.appending.as_mut() else { return Err(Rejected::Unknown) };
-        let answer = appending.answer().await;
+        // If the time is up, what becomes of it is waited for without the sender.
+        let answer = by(until, appending.answer()).await.map_err(|_| Rejected::Unknown)?;
         self.appending = None;
         #[cfg(feature = "broken")]
         if event_log::broken::Fault::RefuseAccepted.is_on() && answer.as_ref().is_ok_and(|at| at.0 % 16 == 0)
         {
             return Err(Rejected::Overloaded { retry_after: Duration::from_millis(1) });
         }
-        conclude(&self.room, self.nonce.as_ref(), answer, self.id, self.sent_at)
+        match until {
+            Some(until) if self.nonce.is_some() => self.land_in_shared_log(answer, until).await,
+            _ => conclude(&self.room, self.nonce.take().as_ref(), answer, self.id, self.sent_at),
+        }
+    }
+
+    /// What the log's order made of the nonce, once the tail has read so far.
+    async fn land_in_shared_log(
+        mut self,
+        answer: Result<Offset, AppendError>,
+        until: Instant,
+    ) -> Result<Accepted, Rejected> {
+        let Some((user, nonce)) = self.nonce.as_ref() else { return Err(Rejected::Unknown) };
+        let (end, error) = match answer {
+            // If this is dropped while it waits, the nonce is left in doubt.
+            Ok(offset) => {
+                if !self.room.passed(offset, until).await {
+                    return Err(Rejected::Unknown);
+                }
+                (offset, None)
+            }
+            Err(error) => (Offset(u64::MAX), Some(error)),
+        };
+        // The message of this nonce may have come from another process; then that is the answer, also to a refusal.
+        let of_this_nonce = |first: &Accepted| {
+            first.seq.0 <= end.0 && self.sent_at <= first.sent_at.plus(protocol::limits::NONCE_TTL_MS)
+        };
+        let settled = self.room.nonces.lock().settled(*user, nonce).filter(of_this_nonce);
+        let nonce = self.nonce.take();
+        match (settled, error) {
+            (Some(first), _) => Ok(first),
+            (None, Some(error)) => conclude(&self.room, nonce.as_ref(), Err(error), self.id, self.sent_at),
+            // The tail had to pass over records that are gone.
+            (None, None) => {
+                self.room.doubt(nonce.as_ref());
+                Err(Rejected::Unknown)
+            }
+        }
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        let Some(mut appending) = self.appending.take() else { return };
-        let (Some(nonce), Ok(runtime)) = (self.nonce.take(), tokio::runtime::Handle::try_current()) else {
+        let Some(nonce) = self.nonce.take() else { return };
+        let Some(mut appending) = self.appending.take() else {
+            // It is in the log, and nobody waits any more until the tail has read it.
+            self.room.doubt(Some(&nonce));
             return;
         };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let (room, id, sent_at) = (self.room.clone(), self.id, self.sent_at);
         // Rare: the sender's connection ended before the log answered. Bounded by the log's own queue. The task holds
         // no `InFlight`: a runtime that is shutting down drops it at once, and it must not ask for another one then.
@@ -288,8 +364,13 @@ fn conclude(
     let error = match answer {
         Ok(offset) => {
             let accepted = Accepted { id, seq: Seq(offset.0), sent_at };
-            if let Some((user, nonce)) = nonce {
-                room.settle(*user, nonce, accepted);
+            match nonce {
+                // The tail will settle it.
+                Some(_) if room.shared => room.doubt(nonce),
+                Some((user, nonce)) => {
+                    room.settle(*user, nonce, accepted);
+                }
+                None => {}
             }
             return Ok(accepted);
         }

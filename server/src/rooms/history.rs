@@ -7,14 +7,19 @@
 use super::{
     Room,
     feed::{Resume, Snapshot},
+    repeats::{Repeats, accepted},
     tail::{READ_BYTES_MAX, READ_RECORDS_MAX, decode},
 };
 use crate::persist::Marks;
-use chat::message::Logged;
+use chat::{message::Logged, nonces::Verdict};
 use chat_store::{MessageStore, PAGE_ROWS_MAX, Page, StoreError};
 use event_log::{EventLog, Offset, ReadError};
 use protocol::ids::{MessageId, Seq};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+use tokio::time::timeout;
 
 /// Most log records looked through for the part that is not yet in the store. The persister lags by milliseconds;
 /// after a long outage of the store this bounds the work of one reader.
@@ -22,6 +27,11 @@ const LAG_RECORDS_MAX: u64 = 100_000;
 /// How long a resume waits for the feed to come to the message it resumes after. The feed lags by well under a
 /// millisecond; a `seq` of another room in the same partition is never reached.
 const FEED_LAG_MAX: Duration = Duration::from_millis(250);
+/// The same where the log is shared: what a viewer saw at another gateway a moment ago may still be on its way here.
+const SHARED_LAG_MAX: Duration = Duration::from_secs(1);
+/// How long a sender's own message is looked for in a shared log; after that the store is asked. It is in memory, nearly
+/// always.
+const ACCEPTED_READ_MAX: Duration = Duration::from_secs(2);
 /// Without a limit of the caller's.
 const ALL: usize = usize::MAX;
 
@@ -44,17 +54,10 @@ pub enum HistoryError {
     Log(#[from] ReadError),
     /// The store is too far behind the log.
     #[error("the store is still catching up")]
-    CatchingUp,
-}
-
-impl From<HistoryError> for super::tail::PrimeError {
-    fn from(error: HistoryError) -> Self {
-        match error {
-            HistoryError::Store(e) => Self::Store(e),
-            HistoryError::Log(e) => Self::Log(e),
-            HistoryError::CatchingUp => Self::Store(StoreError::Unavailable("still catching up".to_owned())),
-        }
-    }
+    CatchingUp {
+        /// Records.
+        behind: u64,
+    },
 }
 
 /// What a resume gives.
@@ -141,7 +144,10 @@ impl History {
         seq: Seq,
     ) -> Result<Option<Logged>, HistoryError> {
         let before = Offset(seq.0.saturating_sub(1));
-        if let Ok(records) = self.log.read(room.partition, before, 1, READ_BYTES_MAX).await {
+        let read = self.log.read(room.partition, before, 1, READ_BYTES_MAX);
+        // Brokers that do not answer must not hold the sender up; it is accepted already.
+        let read = if room.shared { timeout(ACCEPTED_READ_MAX, read).await } else { Ok(read.await) };
+        if let Ok(Ok(records)) = read {
             let found = records.first().and_then(|record| decode(room.partition, record));
             if let Some(found) = found.filter(|logged| logged.message.id == id) {
                 return Ok(Some(found));
@@ -152,11 +158,20 @@ impl History {
 
     /// Everything after `after`, if it is not more than `limit`.
     pub async fn resume(&self, room: &Room, after: Seq, limit: usize) -> Result<Resumed, HistoryError> {
-        if after.0 > self.log.bounds(room.partition)?.last.0 {
-            return Ok(Resumed::Ahead);
+        if room.shared {
+            let come = timeout(SHARED_LAG_MAX, room.followed(Offset(after.0))).await;
+            if come.is_err() {
+                // While the log is out of reach it cannot be told whether this place is there.
+                let known = self.log.healthy().is_ok() && !room.reads_late();
+                return if known { Ok(Resumed::Ahead) } else { Err(HistoryError::CatchingUp { behind: 0 }) };
+            }
+        } else {
+            if after.0 > self.log.bounds(room.partition)?.last.0 {
+                return Ok(Resumed::Ahead);
+            }
+            // Whoever has the ack of a message can be a moment ahead of the feed; what it has must not come again.
+            let _ = timeout(FEED_LAG_MAX, room.feed.reached(after)).await;
         }
-        // Whoever has the ack of a message can be a moment ahead of the feed; what it has must not come again.
-        let _ = tokio::time::timeout(FEED_LAG_MAX, room.feed.reached(after)).await;
         let mut older: Vec<Logged> = Vec::new();
         let mut from = after;
         // The ring may move on while the store is read; each round starts where the last one ended.
@@ -190,21 +205,80 @@ impl History {
         before: Option<Seq>,
         limit: usize,
     ) -> Result<Vec<Logged>, HistoryError> {
-        let last =
+        let mut last =
             self.log.bounds(room.partition)?.last.0.min(before.map_or(u64::MAX, |b| b.0.saturating_sub(1)));
-        if last.saturating_sub(after.0) > LAG_RECORDS_MAX && limit == ALL {
-            return Err(HistoryError::CatchingUp);
+        if room.shared {
+            // Only what the tail has read can be told from second records. It is there, or will be in a moment.
+            let _ = timeout(FEED_LAG_MAX, room.followed(Offset(last))).await;
+            last = last.min(room.followed.load(Ordering::Acquire));
         }
+        let behind = last.saturating_sub(after.0);
+        if behind > LAG_RECORDS_MAX && limit == ALL {
+            return Err(HistoryError::CatchingUp { behind });
+        }
+        let part = Part { after, last, limit };
+        let found = match self.read(room, &part, &mut None).await? {
+            Some(found) => found,
+            // The store is minutes behind, and the room's nonces do not go back so far.
+            None => {
+                let (after, now) = (Offset(after.0), room.world.now());
+                let repeats = Repeats::before(self.log.as_ref(), room.partition, after, now).await?;
+                self.read(room, &part, &mut Some(repeats)).await?.unwrap_or_default()
+            }
+        };
+        Ok(found)
+    }
+
+    /// Reads them; `None` if `repeats` are needed to tell messages from second records.
+    async fn read(
+        &self,
+        room: &Room,
+        part: &Part,
+        repeats: &mut Option<Repeats>,
+    ) -> Result<Option<Vec<Logged>>, HistoryError> {
         let mut found = Vec::new();
-        let mut at = Offset(after.0);
-        while at.0 < last && found.len() < limit {
+        let mut at = Offset(part.after.0);
+        while at.0 < part.last && found.len() < part.limit {
             let records = self.log.read(room.partition, at, READ_RECORDS_MAX, READ_BYTES_MAX).await?;
             let Some(end) = records.last() else { break };
             at = end.offset;
-            let messages =
-                records.iter().take_while(|r| r.offset.0 <= last).filter_map(|r| decode(room.partition, r));
-            found.extend(messages.filter(|m| m.message.room == room.id()).take(limit - found.len()));
+            let records = records.iter().take_while(|r| r.offset.0 <= part.last);
+            let decoded = records.filter_map(|r| decode(room.partition, r));
+            for logged in decoded.filter(|m| m.message.room == room.id()) {
+                let verdict = match repeats {
+                    Some(repeats) => {
+                        let message = repeats.is_message(&logged, room.world.now());
+                        if message { Verdict::Message } else { Verdict::Repeat }
+                    }
+                    None => room.verdict(&logged),
+                };
+                match verdict {
+                    Verdict::Message if found.len() < part.limit => found.push(logged),
+                    Verdict::Message | Verdict::Repeat => {}
+                    Verdict::Unknown => return Ok(None),
+                }
+            }
         }
-        Ok(found)
+        Ok(Some(found))
+    }
+}
+
+/// A part of the log: after one place, up to another, so many messages.
+struct Part {
+    after: Seq,
+    last: u64,
+    limit: usize,
+}
+
+impl Room {
+    /// Is this record that the tail has read a message, or a second record of one?
+    fn verdict(&self, logged: &Logged) -> Verdict {
+        let Some(nonce) = logged.message.nonce.as_ref().filter(|_| self.shared) else {
+            return Verdict::Message;
+        };
+        if logged.seq.0 <= self.judged_after.load(Ordering::Acquire) {
+            return Verdict::Unknown;
+        }
+        self.nonces.lock().verdict(logged.message.author.id, nonce, accepted(logged))
     }
 }

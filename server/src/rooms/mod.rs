@@ -6,6 +6,7 @@
 pub mod accept;
 pub mod feed;
 pub mod history;
+pub mod repeats;
 mod stage;
 pub mod style;
 pub mod tail;
@@ -21,14 +22,17 @@ use protocol::{
     objects::{self, RoomSettings},
 };
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
 };
 use style::Style;
-use tokio::sync::Notify;
+use tokio::{
+    sync::{Notify, oneshot},
+    time::{Instant, timeout_at},
+};
 use transformer_api::Seed;
 
 /// One room at work.
@@ -55,6 +59,14 @@ pub struct Room {
     /// How far the tail has read this room's partition, and somebody waits for it to come further.
     followed: AtomicU64,
     followed_on: Notify,
+    /// Do other processes write to the log too? Then the tail alone settles nonces, and these come in:
+    shared: bool,
+    /// Senders that wait for the tail to read past their records, by offset. As many as there are appends under way.
+    awaiting: Mutex<BTreeMap<u64, oneshot::Sender<()>>>,
+    /// The tail was waited for in vain up to here.
+    read_late: AtomicU64,
+    /// Of records after this one the nonces know whether they are second ones.
+    judged_after: AtomicU64,
 }
 
 impl Room {
@@ -101,6 +113,42 @@ impl Room {
     fn follow(&self, to: Offset) {
         self.followed.store(to.0, Ordering::Release);
         self.followed_on.notify_waiters();
+        let due = {
+            let mut awaiting = self.awaiting.lock();
+            if awaiting.first_key_value().is_none_or(|(first, _)| *first > to.0) {
+                return;
+            }
+            let later = awaiting.split_off(&to.0.saturating_add(1));
+            std::mem::replace(&mut *awaiting, later)
+        };
+        for waiter in due.into_values() {
+            // One that is gone has left its nonce in doubt.
+            let _ = waiter.send(());
+        }
+    }
+
+    /// Waits for the tail to read past this record of a sender's; `false` if it does not in time.
+    async fn passed(&self, record: Offset, until: Instant) -> bool {
+        let read = {
+            let mut awaiting = self.awaiting.lock();
+            // Looked at under the lock: `follow` raises it before it takes the lock.
+            if self.followed.load(Ordering::Acquire) >= record.0 {
+                return true;
+            }
+            let (tell, read) = oneshot::channel();
+            awaiting.insert(record.0, tell);
+            read
+        };
+        let in_time = timeout_at(until, read).await.is_ok_and(|told| told.is_ok());
+        if !in_time {
+            self.read_late.fetch_max(record.0, Ordering::AcqRel);
+        }
+        in_time
+    }
+
+    /// Is the tail so far behind the log that no more sends may be taken? What it has not read may repeat them.
+    fn reads_late(&self) -> bool {
+        self.followed.load(Ordering::Acquire) < self.read_late.load(Ordering::Acquire)
     }
 
     /// As REST tells it.
@@ -179,10 +227,14 @@ impl Directory {
                 messages_per_second: RwLock::new(0.0),
                 log: log.clone(),
                 world: world.clone(),
-                nonces: Mutex::default(),
+                nonces: Mutex::new(if log.is_shared() { Nonces::of_shared_log() } else { Nonces::default() }),
                 nonce_settled: Notify::new(),
                 followed: AtomicU64::new(0),
                 followed_on: Notify::new(),
+                shared: log.is_shared(),
+                awaiting: Mutex::default(),
+                read_late: AtomicU64::new(0),
+                judged_after: AtomicU64::new(0),
                 definition,
             }));
         }

@@ -24,6 +24,7 @@ use server::{
         secret::Keys,
         tokens::{AccessTokens, Claim},
     },
+    config::Role,
     following::{self, Following},
     gateway::{self, Gateway, connection, registry::Registry},
     limits::{self, Limits},
@@ -190,13 +191,10 @@ async fn boot(
     let ring = RingLimits { messages_max: sim.plan.ring_messages, bytes_max: 1024 * 1024 };
     let rooms = Directory::new(sim.plan.rooms.clone(), &transformer_styles::all(), &log, ring, &world)
         .map_err(|e| e.to_string())?;
-    let following = Following::prepare(&log, &store, &rooms, world.now()).await;
-    let Following { marks, history, persisters, tails } = following.map_err(|e| e.to_string())?;
-    for persister in persisters {
-        tasks.spawn(async move { Some(persister.run().await.to_string()) });
-    }
-    for tail in tails {
-        tasks.spawn(async move { Some(tail.run().await.to_string()) });
+    let following = Following::prepare(&log, &store, &rooms, &[Role::Gateway, Role::Persist], &world).await;
+    let Following { marks, history, work } = following.map_err(|e| e.to_string())?;
+    for work in work {
+        tasks.spawn(async move { Some(work.run.await) });
     }
     let accounts = Arc::new(accounts(&store));
     let registry = Arc::new(Registry::default());

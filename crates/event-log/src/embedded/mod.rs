@@ -18,8 +18,8 @@ mod writer;
 pub use open::OpenError;
 
 use crate::{
-    Append, AppendError, Bounds, BoxFuture, Epoch, EventLog, Offset, Partition, RECORD_BYTES_MAX, ReadError,
-    Record,
+    AllPartitions, Append, AppendError, Bounds, BoxFuture, Epoch, EventLog, Membership, Offset, Partition,
+    RECORD_BYTES_MAX, ReadError, Record,
 };
 use bytes::Bytes;
 use files::FileWatch;
@@ -402,5 +402,9 @@ impl EventLog for EmbeddedLog {
             // The sender lives in `shared`, so waiting cannot fail.
             let _ = self.shared.released.subscribe().wait_for(|released| *released).await;
         })
+    }
+
+    fn join_group(&self, _group: &str) -> Box<dyn Membership> {
+        Box::new(AllPartitions::new(self.partitions(), Some(self.shared.released.subscribe())))
     }
 }

@@ -361,6 +361,38 @@ pub async fn two_logs_have_two_epochs(subject: &impl Subject) {
     }
 }
 
+pub async fn a_group_of_one_has_all_partitions_until_the_end(subject: &impl Subject) {
+    let log = subject.make("group", Shape::default()).await;
+    let mut member = log.join_group("workers");
+    // An engine may share out step by step; it ends with all.
+    while member.changed().await.expect("the log is open") != [P0, P1, P2] {}
+    assert!(is_pending(pin!(member.changed())).await, "told once");
+    let end = write(&*log, P1, "x").await;
+    member.commit(P1, end);
+    log.close().await;
+    // What was on its way may come before the end.
+    let ended = loop {
+        match member.changed().await {
+            Ok(partitions) => assert!(partitions.len() <= 3, "{partitions:?}"),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(ended, ReadError::Unavailable(_)), "{ended:?}");
+}
+
+pub async fn every_member_of_a_log_that_is_not_shared_has_all_partitions(subject: &impl Subject) {
+    let log = subject.make("group-alone", Shape::default()).await;
+    assert!(!log.is_shared());
+    let mut members: Vec<_> = ["a", "a", "b"].into_iter().map(|group| log.join_group(group)).collect();
+    for member in &mut members {
+        assert_eq!(member.changed().await, Ok(vec![P0, P1, P2]));
+    }
+    drop(members.pop());
+    for member in &mut members {
+        assert!(is_pending(pin!(member.changed())).await, "nothing changes when another leaves");
+    }
+}
+
 pub async fn nobody_sees_a_record_before_it_is_durable(subject: &impl Holds) {
     let log = subject.make("unseen", Shape::default()).await;
     write(&*log, P0, "old").await;

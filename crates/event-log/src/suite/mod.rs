@@ -46,7 +46,7 @@ pub trait Holds: Subject {
     fn hold(&self, name: &str) -> Box<dyn Send>;
 }
 
-/// Runs groups of cases as tests: `event_log_suite!(basic held persistent => MySubject::new())`. The expression is
+/// Runs groups of cases as tests: `event_log_suite!(basic unshared held persistent => MySubject::new())`. The expression is
 /// evaluated once per case.
 #[macro_export]
 macro_rules! event_log_suite {
@@ -74,6 +74,7 @@ macro_rules! event_log_suite {
             closing_answers_and_refuses
             closing_wakes_who_waits
             two_logs_have_two_epochs
+            a_group_of_one_has_all_partitions_until_the_end
         );
     };
     (@held $subject:expr) => {
@@ -81,6 +82,11 @@ macro_rules! event_log_suite {
             nobody_sees_a_record_before_it_is_durable
             a_full_queue_refuses_and_recovers
             closing_finishes_what_is_under_way
+        );
+    };
+    (@unshared $subject:expr) => {
+        $crate::event_log_suite!(@cases $subject;
+            every_member_of_a_log_that_is_not_shared_has_all_partitions
         );
     };
     (@persistent $subject:expr) => {

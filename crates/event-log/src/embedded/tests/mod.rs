@@ -69,12 +69,12 @@ impl Holds for Embedded {
 }
 
 mod with_tail {
-    crate::event_log_suite!(basic held persistent => super::Embedded::new(1 << 20));
+    crate::event_log_suite!(basic unshared held persistent => super::Embedded::new(1 << 20));
 }
 
 /// The same promises when every read goes to the file.
 mod without_tail {
-    crate::event_log_suite!(basic held persistent => super::Embedded::new(0));
+    crate::event_log_suite!(basic unshared held persistent => super::Embedded::new(0));
 }
 
 const P0: Partition = Partition(0);
