@@ -3,7 +3,11 @@
 use crate::{
     auth::{Accounts, AuthError},
     cli::{Cli, ConfigCommand, Exit, UserCommand},
-    clock, compose,
+    clock,
+    compose::{
+        self,
+        engines::{self, open_store},
+    },
     config::{self, Config, Loaded, StoreEngine},
     gateway::echo,
 };
@@ -98,7 +102,7 @@ pub async fn serve(cli: &Cli) -> Result<(), Failed> {
         tracing::warn!("ended at once; what was acknowledged is in the log");
         std::process::exit(1);
     });
-    running.stopped().await.map_err(|reason| Failed::new(Exit::Disk, reason))?;
+    running.stopped().await.map_err(|reason| Failed::new(engines::exit_when_broken(&config), reason))?;
     tracing::info!("stopped");
     Ok(())
 }
@@ -109,17 +113,29 @@ pub async fn user(cli: &Cli, command: &UserCommand) -> Result<(), Failed> {
     if config.store.engine == StoreEngine::Memory {
         return Err(Failed::new(Exit::Usage, "store.engine = \"memory\" keeps no accounts between runs"));
     }
-    let store = compose::open_store(&config)?;
+    let store = open_store(&config).await?;
     let accounts = compose::accounts(&config, &store)?;
+    let mut own = accounts.revocations().subscribe_own();
     let done = change_user(&config, &accounts, command).await;
     store.close().await;
+    let ends: Vec<_> = std::iter::from_fn(|| own.try_recv().ok()).collect();
+    if !ends.is_empty()
+        && let Err(error) = engines::tell_nodes(&config, ends).await
+    {
+        // The sessions are over all the same: what is left is told of, not undone.
+        let minutes = config.auth.access_token_minutes;
+        tracing::warn!(
+            %error,
+            "running servers could not be told; connections that are open may go on for up to {minutes} minutes"
+        );
+    }
     done
 }
 
 async fn change_user(config: &Config, accounts: &Accounts, command: &UserCommand) -> Result<(), Failed> {
     let missing = |name: &str| {
-        let data = config.server.data.display();
-        Failed::new(Exit::Failure, format!("there is no account {name:?} in {data}"))
+        let place = engines::place_of_store(config);
+        Failed::new(Exit::Failure, format!("there is no account {name:?} in {place}"))
     };
     match command {
         UserCommand::Create { name, password_stdin, admin } => {
@@ -159,17 +175,13 @@ fn read_password() -> Result<String, Failed> {
 }
 
 /// `twitchy migrate`
-pub fn migrate(cli: &Cli) -> Result<(), Failed> {
+pub async fn migrate(cli: &Cli) -> Result<(), Failed> {
     let config = load(cli)?.config;
-    match config.store.engine {
-        // Opening reads every older format; there is nothing to bring up by hand.
-        StoreEngine::Embedded | StoreEngine::Memory => {
-            compose::open_store(&config)?;
-            say("the store is of this version\n");
-            Ok(())
-        }
-        StoreEngine::Cassandra => compose::open_store(&config).map(|_| ()).map_err(Failed::from),
+    for done in engines::migrate(&config).await? {
+        say(&format!("{done}\n"));
     }
+    say("the store is of this version\n");
+    Ok(())
 }
 
 /// `twitchy config …`

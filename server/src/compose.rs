@@ -1,5 +1,8 @@
-//! Where everything is put together: engines, rooms, accounts, listeners, and their end. The only place that names
-//! the engines of both ports. Start with [`start`].
+//! Where everything is put together: engines, rooms, accounts, listeners, and their end. [`engines`] alone names the
+//! engines of both ports. Start with [`start`].
+
+pub mod engines;
+mod housekeeping;
 
 use crate::{
     auth::{
@@ -9,27 +12,26 @@ use crate::{
         secret::{self, Keys},
     },
     cli::Exit,
-    clock,
-    config::{Config, LogEngine, StoreEngine},
-    data_folder,
-    following::{Following, PrepareError, trim},
+    config::{Config, Role, Secret, StoreEngine},
+    following::{Following, PrepareError},
     gateway::{self, Gateway, registry::Registry},
     http,
     limits::{self, Limits},
-    persist::{self, Marks},
+    nodes::{Nodes, words::NodeId},
+    persist,
     rooms::{Directory, feed::RingLimits, style, tail::PrimeError, ticker},
     world::{Real, World},
 };
 use axum::serve::ListenerExt;
 use chat_store::{Store, StoreError};
-use event_log::{EventLog, Partition, ReadError};
+use engines::Engines;
+use event_log::{EventLog, ReadError};
+use housekeeping::Housekeeping;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::{
     io,
     net::SocketAddr,
     num::NonZeroUsize,
-    os::unix::fs::DirBuilderExt as _,
-    path::Path,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -72,75 +74,22 @@ impl StartError {
     }
 }
 
-/// The two ports with the engines that the settings name.
-pub struct Engines {
-    /// Port 1.
-    pub log: Arc<dyn EventLog>,
-    /// Port 2.
-    pub store: Arc<dyn Store>,
-}
-
-/// The store alone, for commands that need no log.
-pub fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
-    match config.store.engine {
-        StoreEngine::Memory => Ok(Arc::new(chat_store::memory::MemoryStore::new())),
-        StoreEngine::Embedded => {
-            let folder = make_data_folder(&config.server.data)?.join("store");
-            let store = chat_store::embedded::EmbeddedStore::open(&folder, Default::default());
-            Ok(Arc::new(store.map_err(|error| StartError::Disk(error.to_string()))?))
-        }
-        StoreEngine::Cassandra => Err(StartError::Usage(
-            "store.engine = \"cassandra\" is not in this version yet; use \"embedded\"".to_owned(),
-        )),
-    }
-}
-
-fn open_log(config: &Config) -> Result<Arc<dyn EventLog>, StartError> {
-    match config.log.engine {
-        LogEngine::Memory => Ok(Arc::new(event_log::memory::MemoryLog::new(config.log.partitions))),
-        LogEngine::Embedded => {
-            let folder = make_data_folder(&config.server.data)?.join("log");
-            let options =
-                event_log::embedded::Options { partitions: config.log.partitions, ..Default::default() };
-            let log = event_log::embedded::EmbeddedLog::open(&folder, options);
-            Ok(Arc::new(log.map_err(|error| StartError::Disk(error.to_string()))?))
-        }
-        LogEngine::Kafka => Err(StartError::Usage(
-            "log.engine = \"kafka\" is not in this version yet; use \"embedded\"".to_owned(),
-        )),
-    }
-}
-
-fn make_data_folder(folder: &Path) -> Result<&Path, StartError> {
-    data_folder::look(folder).map_err(|error| StartError::Disk(error.to_string()))?;
-    // What is in it is for its owner alone; a folder that is there already keeps the mode it was given.
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
-        let folder = folder.display();
-        StartError::Disk(format!("cannot make the data folder {folder}: {error}; choose another with --data"))
-    })?;
-    Ok(folder)
-}
-
-fn open_engines(config: &Config) -> Result<Engines, StartError> {
-    let engines = Engines { log: open_log(config)?, store: open_store(config)? };
-    if (config.log.engine, config.store.engine) == (LogEngine::Embedded, StoreEngine::Embedded) {
-        data_folder::mark(&config.server.data).map_err(|error| StartError::Disk(error.to_string()))?;
-    }
-    Ok(engines)
-}
-
 /// The accounts over a store.
 pub fn accounts(config: &Config, store: &Arc<dyn Store>) -> Result<Accounts, StartError> {
     let usage = |error: &dyn std::error::Error| StartError::Usage(error.to_string());
     let keys = match &config.auth.secret {
         Some(secret) => {
-            let secret = std::str::from_utf8(secret.expose()).map_err(|e| usage(&e))?;
-            Keys::from_secrets(secret, &[]).map_err(|e| usage(&e))?
+            let text = |secret: &Secret| std::str::from_utf8(secret.expose()).map(str::to_owned);
+            let older: Result<Vec<_>, _> = config.auth.previous_secrets.iter().map(text).collect();
+            let (current, older) = (text(secret).map_err(|e| usage(&e))?, older.map_err(|e| usage(&e))?);
+            Keys::from_secrets(&current, &older).map_err(|e| usage(&e))?
         }
-        // Nothing of a memory engine outlives the process, so neither do its tokens.
-        None if config.store.engine == StoreEngine::Memory => Keys::ephemeral(),
+        // Nothing of a memory engine outlives the process, so neither do its tokens; who only persists signs none.
+        None if config.store.engine == StoreEngine::Memory || !config.roles.contains(&Role::Gateway) => {
+            Keys::ephemeral()
+        }
         None => {
-            let folder = make_data_folder(&config.server.data)?;
+            let folder = engines::make_data_folder(&config.server.data)?;
             secret::load_or_create(folder).map_err(|error| StartError::Disk(error.to_string()))?
         }
     };
@@ -172,7 +121,9 @@ pub fn accounts(config: &Config, store: &Arc<dyn Store>) -> Result<Accounts, Sta
 pub struct Running {
     address: SocketAddr,
     gateway: Arc<Gateway>,
-    engines: Engines,
+    log: Arc<dyn EventLog>,
+    store: Arc<dyn Store>,
+    nodes: Option<Arc<Nodes>>,
     fatal: mpsc::Receiver<String>,
     server: JoinHandle<io::Result<()>>,
     workers: TaskTracker,
@@ -190,21 +141,48 @@ pub async fn start_with(
     config: &Config,
     styles: &transformer_styles::Registry,
 ) -> Result<Running, StartError> {
-    let unavailable = |error: &dyn std::error::Error| StartError::Unavailable(error.to_string());
-    let listener = listen(config.server.listen).await?;
-    let address = listener.local_addr().map_err(|source| listen_error(config.server.listen, source))?;
-    let ops_listener = match config.ops.listen {
-        Some(ops) => Some(listen(ops).await?),
-        None => None,
-    };
-    // Opening looks through what a crash left: seconds for gigabytes, so not on the async threads.
-    let settings = config.clone();
-    let opened = tokio::task::spawn_blocking(move || open_engines(&settings));
-    let engines = opened
-        .await
-        .map_err(|error| StartError::Disk(format!("opening the data folder failed: {error}")))??;
-    let Engines { log, store } = &engines;
-    let accounts = Arc::new(accounts(config, store)?);
+    let listeners = Listeners::bind(config).await?;
+    let engines = Engines::open(config).await?;
+    serve(config, styles, listeners, engines).await
+}
+
+/// The same over engines that are open already.
+pub async fn start_over(
+    config: &Config,
+    styles: &transformer_styles::Registry,
+    engines: Engines,
+) -> Result<Running, StartError> {
+    serve(config, styles, Listeners::bind(config).await?, engines).await
+}
+
+/// The ports, taken before anything else: whoever finds one taken has touched nothing.
+struct Listeners {
+    main: TcpListener,
+    address: SocketAddr,
+    ops: Option<TcpListener>,
+}
+
+impl Listeners {
+    async fn bind(config: &Config) -> Result<Self, StartError> {
+        let main = listen(config.server.listen).await?;
+        let address = main.local_addr().map_err(|source| listen_error(config.server.listen, source))?;
+        let ops = match config.ops.listen {
+            Some(ops) => Some(listen(ops).await?),
+            None => None,
+        };
+        Ok(Self { main, address, ops })
+    }
+}
+
+async fn serve(
+    config: &Config,
+    styles: &transformer_styles::Registry,
+    listeners: Listeners,
+    engines: Engines,
+) -> Result<Running, StartError> {
+    let takes_connections = config.roles.contains(&Role::Gateway);
+    let Engines { log, store, nodes: nodes_log } = engines;
+    let accounts = Arc::new(accounts(config, &store)?);
     let limits = Arc::new(Limits::new(limits::Options {
         user_messages_per_second: config.limits.user_messages_per_second.0,
         user_message_burst: config.limits.user_message_burst,
@@ -218,23 +196,15 @@ pub async fn start_with(
         bytes_max: config.feed.ring_bytes as usize,
     };
     let world: Arc<dyn World> = Arc::new(Real);
-    let rooms = Directory::new(config.rooms.clone(), styles, log, ring, &world)
+    let rooms = Directory::new(config.rooms.clone(), styles, &log, ring, &world)
         .map_err(|error| StartError::Usage(error.to_string()))?;
+    let nodes = nodes_log.filter(|_| takes_connections).map(|log| {
+        let feeds = rooms.all().iter().map(|room| (room.id(), room.feed.clone()));
+        Nodes::new(NodeId(rand::random()), log, feeds, accounts.revocations().clone(), world.clone())
+    });
 
-    let following = Following::prepare(log, store, &rooms, &config.roles, &world).await;
-    let Following { marks, history, work } = following.map_err(|e| match e {
-        PrepareError::Persist(e @ persist::StartError::OtherLog { .. }) => StartError::Disk(e.to_string()),
-        // Damage that opening did not come across, because it reads the newest alone.
-        PrepareError::Persist(persist::StartError::Log(e @ ReadError::Damaged { .. }))
-        | PrepareError::Prime(PrimeError::Log(e @ ReadError::Damaged { .. })) => {
-            StartError::Disk(damaged(&config.server.data.join("log/log.redb"), &e))
-        }
-        PrepareError::Persist(persist::StartError::Store(e @ StoreError::Damaged(_)))
-        | PrepareError::Prime(PrimeError::Store(e @ StoreError::Damaged(_))) => {
-            StartError::Disk(damaged(&config.server.data.join("store/messages.redb"), &e))
-        }
-        e => unavailable(&e),
-    })?;
+    let following = Following::prepare(&log, &store, &rooms, &config.roles, &world).await;
+    let Following { marks, history, work } = following.map_err(|error| cannot_follow(config, &error))?;
 
     let (broke, fatal) = mpsc::channel(1);
     let (workers, working) = (TaskTracker::new(), CancellationToken::new());
@@ -250,47 +220,26 @@ pub async fn start_with(
             }
         });
     };
-    {
-        let rooms = rooms.clone();
-        spawn(
-            "styles",
-            Box::pin(async move {
-                style::watch(rooms).await;
-                None
-            }),
-        );
-    }
-    rooms.say_samples().await;
+    let registry = Arc::new(Registry::default());
     for work in work {
         spawn(work.name, Box::pin(async move { Some(work.run.await) }));
     }
-    let registry = Arc::new(Registry::default());
-    {
-        let (registry, revocations) = (registry.clone(), accounts.revocations().clone());
-        spawn(
-            "registry",
-            Box::pin(async move {
-                registry.follow(revocations).await;
-                None
-            }),
-        );
-        let rooms = rooms.clone();
-        spawn(
-            "ticker",
-            Box::pin(async move {
-                ticker::run(rooms).await;
-                None
-            }),
-        );
-        let housekeeping = housekeeping(config, &engines, accounts.clone(), limits.clone(), marks);
-        spawn(
-            "housekeeping",
-            Box::pin(async move {
-                housekeeping.await;
-                None
-            }),
-        );
+    if takes_connections {
+        let watched = rooms.clone();
+        spawn("styles", endless(async move { style::watch(watched).await }));
+        rooms.say_samples().await;
+        let (followed, revocations) = (registry.clone(), accounts.revocations().clone());
+        spawn("registry", endless(followed.follow(revocations)));
+        spawn("ticker", endless(ticker::run(rooms.clone())));
     }
+    if let Some(nodes) = &nodes {
+        nodes.catch_up().await;
+        spawn("nodes", endless(nodes.clone().run()));
+        tracing::info!(node = %nodes.id(), "one of several nodes");
+    }
+    let housekeeping =
+        Housekeeping::new(config, log.clone(), store.clone(), accounts.clone(), limits.clone(), marks);
+    spawn("housekeeping", endless(housekeeping.run()));
 
     let grace = Duration::from_secs(u64::from(config.server.shutdown_grace_seconds));
     let gateway = Arc::new(Gateway {
@@ -312,18 +261,21 @@ pub async fn start_with(
     });
     let app = Arc::new(http::App {
         gateway: gateway.clone(),
-        log: engines.log.clone(),
-        store: engines.store.clone(),
+        health: http::Parts::new(log.clone(), store.clone()),
         metrics: metrics_handle().clone(),
         options: http::Options {
             allowed_origins: config.server.public_origins.iter().map(|o| o.as_str().to_owned()).collect(),
             trusted_proxies: config.server.trusted_proxies as usize,
-            ops_listener: ops_listener.is_some(),
+            ops_listener: listeners.ops.is_some(),
         },
     });
-    let service = http::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    let routes = match takes_connections {
+        true => http::router(app.clone()),
+        false => http::health_router(app.clone()),
+    };
+    let service = routes.into_make_service_with_connect_info::<SocketAddr>();
     // A chat line must not wait for the acknowledgement of the one before it.
-    let listener = listener.tap_io(|stream| {
+    let listener = listeners.main.tap_io(|stream| {
         let _ = stream.set_nodelay(true);
     });
     let stop = gateway.stopping.clone();
@@ -332,7 +284,7 @@ pub async fn start_with(
             .with_graceful_shutdown(async move { stop.cancelled().await })
             .into_future(),
     );
-    if let Some(listener) = ops_listener {
+    if let Some(listener) = listeners.ops {
         let service = http::ops_router(app);
         let stop = working.clone();
         workers.spawn(async move {
@@ -343,7 +295,34 @@ pub async fn start_with(
             }
         });
     }
-    Ok(Running { address, gateway, engines, fatal, server, workers, working, grace })
+    let address = listeners.address;
+    Ok(Running { address, gateway, log, store, nodes, fatal, server, workers, working, grace })
+}
+
+/// For work that ends only with the process.
+fn endless(
+    work: impl Future<Output = ()> + Send + 'static,
+) -> std::pin::Pin<Box<dyn Future<Output = Option<String>> + Send>> {
+    Box::pin(async move {
+        work.await;
+        None
+    })
+}
+
+fn cannot_follow(config: &Config, error: &PrepareError) -> StartError {
+    match error {
+        PrepareError::Persist(e @ persist::StartError::OtherLog { .. }) => StartError::Disk(e.to_string()),
+        // Damage that opening did not come across, because it reads the newest alone.
+        PrepareError::Persist(persist::StartError::Log(e @ ReadError::Damaged { .. }))
+        | PrepareError::Prime(PrimeError::Log(e @ ReadError::Damaged { .. })) => {
+            engines::log_damaged(config, e)
+        }
+        PrepareError::Persist(persist::StartError::Store(e @ StoreError::Damaged(_)))
+        | PrepareError::Prime(PrimeError::Store(e @ StoreError::Damaged(_))) => {
+            engines::store_damaged(config, e)
+        }
+        e => StartError::Unavailable(e.to_string()),
+    }
 }
 
 impl Running {
@@ -373,25 +352,27 @@ impl Running {
             self.gateway.tasks.wait().await;
             let _ = (&mut self.server).await;
         };
-        if tokio::time::timeout(self.grace, connections).await.is_err() {
+        let leave = async {
+            if let Some(nodes) = &self.nodes {
+                nodes.leave().await;
+            }
+        };
+        let (drained, ()) = tokio::join!(tokio::time::timeout(self.grace, connections), leave);
+        if drained.is_err() {
             tracing::warn!("connections were still open at the end of the grace time");
             self.server.abort();
         }
         // The log first: what it has taken becomes durable, and the persisters see its end.
-        self.engines.log.close().await;
+        self.log.close().await;
         self.working.cancel();
         self.workers.close();
         self.workers.wait().await;
-        self.engines.store.close().await;
+        if let Some(nodes) = &self.nodes {
+            nodes.close().await;
+        }
+        self.store.close().await;
         broken.map_or(Ok(()), Err)
     }
-}
-
-fn damaged(path: &Path, error: &dyn std::error::Error) -> String {
-    format!(
-        "{}: {error}; restore the data folder from a backup, or move it away to start anew",
-        path.display()
-    )
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
@@ -410,49 +391,6 @@ fn listen_error(address: SocketAddr, source: io::Error) -> StartError {
         _ => "",
     };
     StartError::Listen { address, source, hint }
-}
-
-/// Once a minute: forgets quiet addresses and ended sessions, and gives up what is past its retention.
-fn housekeeping(
-    config: &Config,
-    engines: &Engines,
-    accounts: Arc<Accounts>,
-    limits: Arc<Limits>,
-    marks: Arc<Marks>,
-) -> impl Future<Output = ()> + Send + 'static {
-    /// Rows that one round gives up at most: 16 minutes of the average of all rooms, so that expiry keeps up.
-    const EXPIRE_ROWS: usize = 400_000;
-    const HOUR_MS: u64 = 3_600_000;
-    let (log, store) = (engines.log.clone(), engines.store.clone());
-    let store_ms = config.store.retention_days.get().map(|days| u64::from(days.get()) * 24 * HOUR_MS);
-    let log_ms = config.log.retention_hours.get().map(|hours| u64::from(hours.get()) * HOUR_MS);
-    async move {
-        let mut every_minute = tokio::time::interval(Duration::from_secs(60));
-        every_minute.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        every_minute.tick().await;
-        loop {
-            every_minute.tick().await;
-            let now = clock::now();
-            limits.sweep();
-            if let Err(error) = accounts.sweep(now).await {
-                tracing::warn!(%error, "ended sessions were not swept");
-            }
-            if let Some(keep) = store_ms {
-                let before = chat::time::Millis(now.0.saturating_sub(keep));
-                if let Err(error) = store.expire(before, EXPIRE_ROWS).await {
-                    tracing::warn!(%error, "old messages were not given up");
-                }
-            }
-            if let Some(keep) = log_ms {
-                for partition in (0..log.partitions()).map(Partition) {
-                    let before = chat::time::Millis(now.0.saturating_sub(keep));
-                    if let Err(error) = trim(log.as_ref(), partition, before, marks.stored(partition)).await {
-                        tracing::warn!(partition = partition.0, %error, "the log was not trimmed");
-                    }
-                }
-            }
-        }
-    }
 }
 
 /// The process's one recorder of metrics; asking again gives the same.

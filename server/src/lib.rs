@@ -13,6 +13,7 @@ pub mod gateway;
 pub mod http;
 pub mod limits;
 pub mod logging;
+pub mod nodes;
 pub mod persist;
 pub mod rooms;
 pub mod world;

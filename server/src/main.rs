@@ -37,7 +37,7 @@ pub fn main() -> ExitCode {
         match &cli.command {
             Command::Serve(_) => commands::serve(&cli).await,
             Command::User(command) => commands::user(&cli, command).await,
-            Command::Migrate => commands::migrate(&cli),
+            Command::Migrate => commands::migrate(&cli).await,
             Command::Config(command) => commands::config(&cli, command),
             Command::ConformanceEcho { listen, message_bytes_max } => {
                 commands::conformance_echo(*listen, *message_bytes_max).await

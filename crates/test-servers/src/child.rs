@@ -5,9 +5,9 @@
 
 use std::{
     ffi::OsStr,
-    fs::File,
+    fs::{self, File},
     io,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
 };
 
@@ -16,6 +16,7 @@ const WATCH: &str = r#"
 exec 3<&0
 "$@" </dev/null 3<&- &
 child=$!
+echo "$child" >"$WATCH_PID"
 ( read -r _ <&3; kill -"$WATCH_SIGNAL" "$child" ) 2>/dev/null &
 watcher=$!
 exec 3<&-
@@ -29,6 +30,8 @@ exit "$status"
 pub struct Watched {
     shell: Child,
     pipe: Option<ChildStdin>,
+    /// Written by the shell, beside the log.
+    pid: PathBuf,
 }
 
 impl Watched {
@@ -67,19 +70,21 @@ impl Watched {
         folder: &Path,
         log: &Path,
     ) -> io::Result<Self> {
+        let pid = log.with_extension("pid");
         let out = File::options().create(true).append(true).open(log)?;
         let mut shell = Command::new("sh")
             .args(["-c", WATCH, "watch", program])
             .args(args)
             .envs(variables)
             .env("WATCH_SIGNAL", signal)
+            .env("WATCH_PID", &pid)
             .current_dir(folder)
             .stdin(Stdio::piped())
             .stderr(out.try_clone()?)
             .stdout(out)
             .spawn()?;
         let pipe = shell.stdin.take();
-        Ok(Self { shell, pipe })
+        Ok(Self { shell, pipe, pid })
     }
 
     /// Has it ended by itself?
@@ -88,6 +93,16 @@ impl Watched {
     /// When the system cannot tell.
     pub fn ended(&mut self) -> io::Result<bool> {
         Ok(self.shell.try_wait()?.is_some())
+    }
+
+    /// Sends the child a signal by its name without `SIG`, as `kill` takes it.
+    ///
+    /// # Errors
+    /// When it runs no more.
+    pub fn signal(&self, name: &str) -> io::Result<()> {
+        let pid = fs::read_to_string(&self.pid)?;
+        let sent = Command::new("kill").args([&format!("-{name}"), pid.trim()]).status()?;
+        if sent.success() { Ok(()) } else { Err(io::Error::other(format!("kill -{name} {}", pid.trim()))) }
     }
 }
 

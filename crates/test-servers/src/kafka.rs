@@ -1,15 +1,15 @@
 //! Apache Kafka: one process that is broker and controller (KRaft), on free ports, in a folder of its own.
+//!
+//! Each broker listens three times: for anybody, for who logs in ([`USERNAME`], [`PASSWORD`]), and with TLS under
+//! a certificate of its own.
 
-use crate::child::Watched;
+use crate::{child::Watched, maven};
 use std::{
     env, fs, io,
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     path::{Path, PathBuf},
-    process::{self, Command},
-    sync::{
-        OnceLock,
-        atomic::{AtomicU32, Ordering},
-    },
+    process::Command,
+    sync::OnceLock,
     thread,
     time::{Duration, Instant},
 };
@@ -25,9 +25,16 @@ const SETTINGS: &str = "server.properties";
 /// How often it is looked whether it is there.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
+/// Who may log in.
+pub const USERNAME: &str = "twitchy";
+/// By what (PLAIN and SCRAM).
+pub const PASSWORD: &str = "not-a-secret";
+
 /// A running broker.
 pub struct Broker {
     address: String,
+    login_address: String,
+    tls_address: String,
     folder: PathBuf,
     classes: String,
     process: Option<Watched>,
@@ -37,6 +44,21 @@ impl Broker {
     /// `host:port` for clients.
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// `host:port` for clients that log in; others are hung up on.
+    pub fn login_address(&self) -> &str {
+        &self.login_address
+    }
+
+    /// `host:port` for clients that talk TLS.
+    pub fn tls_address(&self) -> &str {
+        &self.tls_address
+    }
+
+    /// The certificate to trust at [`Self::tls_address`], as PEM.
+    pub fn ca_file(&self) -> PathBuf {
+        self.folder.join(CERTIFICATE)
     }
 
     /// Where its log and data are.
@@ -50,27 +72,34 @@ impl Broker {
     /// When Java or Maven are missing, the jars cannot be fetched, or the broker does not start; the text says where the
     /// log is.
     pub fn start() -> io::Result<Self> {
-        let root = root();
-        let jars = jars(&root)?;
-        static BROKERS: AtomicU32 = AtomicU32::new(0);
-        let number = BROKERS.fetch_add(1, Ordering::Relaxed);
-        let folder = root.join(format!("run-{}-{number}", process::id()));
-        remove_old_runs(&root);
-        fs::create_dir_all(&folder)?;
-        let [client, controller] = free_ports()?;
+        let root = maven::root();
+        let jars = maven::jars(
+            &root,
+            &format!("kafka-{VERSION}"),
+            &[&format!("org.apache.kafka:kafka_2.13:{VERSION}"), "org.slf4j:slf4j-simple:1.7.36"],
+        )?;
+        let folder = maven::run_folder(&root)?;
+        let ports @ [client, login, tls, _] = maven::free_ports()?;
         let settings = folder.join(SETTINGS);
-        fs::write(&settings, server_properties(&folder, client, controller))?;
+        fs::write(&settings, server_properties(&folder, ports))?;
+        certificate(&folder)?;
         let classes = format!("{}/*:{}", jars.display(), folder.display());
         fs::write(folder.join("simplelogger.properties"), LOGGING)?;
         let settings = settings.to_string_lossy().into_owned();
-        let format = Command::new("java")
-            .args(["-Xmx256m", "-cp", &classes, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"])
-            .arg(&settings)
-            .output()?;
-        if !format.status.success() {
-            return Err(io::Error::other(format!("formatting: {}", String::from_utf8_lossy(&format.stderr))));
-        }
-        let mut broker = Self { address: format!("127.0.0.1:{client}"), folder, classes, process: None };
+        let scram = |kind: &str| format!("SCRAM-SHA-{kind}=[name={USERNAME},password={PASSWORD}]");
+        run(Command::new("java")
+            .args(["-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", &classes, "kafka.tools.StorageTool"])
+            .args(["format", "-t", CLUSTER_ID, "-c", &settings])
+            .args(["--add-scram", &scram("256"), "--add-scram", &scram("512")]))?;
+        let address = |port| format!("127.0.0.1:{port}");
+        let mut broker = Self {
+            address: address(client),
+            login_address: address(login),
+            tls_address: address(tls),
+            folder,
+            classes,
+            process: None,
+        };
         broker.restart()?;
         Ok(broker)
     }
@@ -78,6 +107,26 @@ impl Broker {
     /// Kills the process, as a crash would; address and data stay.
     pub fn kill(&mut self) {
         drop(self.process.take());
+    }
+
+    /// Stops the process in the middle of whatever it does: connections stay, answers do not come.
+    ///
+    /// # Errors
+    /// When it runs no more.
+    pub fn pause(&self) -> io::Result<()> {
+        self.signal("STOP")
+    }
+
+    /// Lets a paused process go on.
+    ///
+    /// # Errors
+    /// When it runs no more.
+    pub fn resume(&self) -> io::Result<()> {
+        self.signal("CONT")
+    }
+
+    fn signal(&self, name: &str) -> io::Result<()> {
+        self.process.as_ref().ok_or_else(|| io::Error::other("the broker is not running"))?.signal(name)
     }
 
     /// Starts the process (again) over the same data. Blocks until it takes connections.
@@ -118,10 +167,76 @@ impl Broker {
 pub fn shared() -> &'static Broker {
     static SHARED: OnceLock<Broker> = OnceLock::new();
     SHARED.get_or_init(|| match env::var(ADDRESS_VARIABLE) {
-        Ok(address) => Broker { address, folder: root(), classes: String::new(), process: None },
+        Ok(address) => Broker {
+            address,
+            login_address: String::new(),
+            tls_address: String::new(),
+            folder: maven::root(),
+            classes: String::new(),
+            process: None,
+        },
         Err(_) => Broker::start().expect("a Kafka broker for the tests"),
     })
 }
+
+/// As [`shared`], for tests of logins and TLS, which a broker from elsewhere may not have: then it is one of our own.
+///
+/// # Panics
+/// As [`shared`].
+pub fn secured() -> &'static Broker {
+    static SECURED: OnceLock<Broker> = OnceLock::new();
+    if env::var_os(ADDRESS_VARIABLE).is_none() {
+        return shared();
+    }
+    SECURED.get_or_init(|| Broker::start().expect("a Kafka broker for the tests"))
+}
+
+/// Runs something short that has to succeed.
+fn run(command: &mut Command) -> io::Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let done =
+        command.output().map_err(|error| io::Error::new(error.kind(), format!("{program}: {error}")))?;
+    if done.status.success() {
+        return Ok(());
+    }
+    let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    Err(io::Error::other(format!("{program}: {out}{err}")))
+}
+
+/// Makes a key and its self-signed certificate for this machine, with the tool that comes with Java.
+fn certificate(folder: &Path) -> io::Result<()> {
+    let keytool = |args: &[&str]| {
+        run(Command::new("keytool").current_dir(folder).args(args).args([
+            "-alias",
+            "broker",
+            "-keystore",
+            KEYS,
+            "-storepass",
+            KEYS_PASSWORD,
+        ]))
+    };
+    keytool(&[
+        "-genkeypair",
+        "-keyalg",
+        "EC",
+        "-groupname",
+        "secp256r1",
+        "-storetype",
+        "PKCS12",
+        "-validity",
+        "3650",
+        "-dname",
+        "CN=localhost",
+        "-ext",
+        "SAN=ip:127.0.0.1,dns:localhost",
+    ])?;
+    keytool(&["-exportcert", "-rfc", "-file", CERTIFICATE])
+}
+
+/// The broker's key, its password, and the certificate for clients.
+const KEYS: &str = "broker.p12";
+const KEYS_PASSWORD: &str = "not-a-secret-either";
+const CERTIFICATE: &str = "broker.pem";
 
 /// Any id will do: the cluster is one process and lives for one run.
 const CLUSTER_ID: &str = "4L6g3nShT-eMCtK--X86sw";
@@ -131,63 +246,26 @@ org.slf4j.simpleLogger.showDateTime=true
 org.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS
 ";
 
-/// `target/test-servers`, wherever the target folder is.
-fn root() -> PathBuf {
-    let target = env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"), PathBuf::from);
-    target.join("test-servers")
-}
-
-/// Fetches the jars once; whoever comes second waits for the first.
-fn jars(root: &Path) -> io::Result<PathBuf> {
-    let folder = root.join(format!("kafka-{VERSION}"));
-    fs::create_dir_all(&folder)?;
-    let lock = fs::File::create(folder.join("lock"))?;
-    lock.lock()?;
-    let (jars, complete) = (folder.join("jars"), folder.join("complete"));
-    if complete.exists() {
-        return Ok(jars);
-    }
-    fs::write(folder.join("pom.xml"), pom())?;
-    let fetched = Command::new("mvn")
-        .args(["-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=jars"])
-        .current_dir(&folder)
-        .output()
-        .map_err(|e| io::Error::new(e.kind(), format!("mvn: {e}")))?;
-    if !fetched.status.success() {
-        return Err(io::Error::other(format!("mvn: {}", String::from_utf8_lossy(&fetched.stdout))));
-    }
-    fs::write(complete, "")?;
-    Ok(jars)
-}
-
-fn pom() -> String {
-    format!(
-        r#"<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>test-servers</groupId>
-  <artifactId>kafka</artifactId>
-  <version>1</version>
-  <dependencies>
-    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{VERSION}</version></dependency>
-    <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.36</version></dependency>
-  </dependencies>
-</project>
-"#
-    )
-}
-
-fn server_properties(folder: &Path, client: u16, controller: u16) -> String {
+fn server_properties(folder: &Path, [client, login, tls, controller]: [u16; 4]) -> String {
+    const MODULES: &str = "org.apache.kafka.common.security";
     format!(
         "process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=CLIENTS://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=CLIENTS://127.0.0.1:{client}
-listener.security.protocol.map=CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=CLIENTS://127.0.0.1:{client},LOGIN://127.0.0.1:{login},TLS://127.0.0.1:{tls},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=CLIENTS://127.0.0.1:{client},LOGIN://127.0.0.1:{login},TLS://127.0.0.1:{tls}
+listener.security.protocol.map=CLIENTS:PLAINTEXT,LOGIN:SASL_PLAINTEXT,TLS:SSL,CONTROLLER:PLAINTEXT
+listener.name.login.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+listener.name.login.plain.sasl.jaas.config={MODULES}.plain.PlainLoginModule required user_{USERNAME}=\"{PASSWORD}\";
+listener.name.login.scram-sha-256.sasl.jaas.config={MODULES}.scram.ScramLoginModule required;
+listener.name.login.scram-sha-512.sasl.jaas.config={MODULES}.scram.ScramLoginModule required;
+listener.name.tls.ssl.keystore.type=PKCS12
+listener.name.tls.ssl.keystore.location={0}/{KEYS}
+listener.name.tls.ssl.keystore.password={KEYS_PASSWORD}
+listener.name.tls.ssl.key.password={KEYS_PASSWORD}
 inter.broker.listener.name=CLIENTS
 controller.listener.names=CONTROLLER
-log.dirs={}/data
+log.dirs={0}/data
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=1
 transaction.state.log.replication.factor=1
@@ -203,23 +281,4 @@ log.cleaner.enable=false
 ",
         folder.display()
     )
-}
-
-/// Two free ports, both held until both are known.
-fn free_ports() -> io::Result<[u16; 2]> {
-    let listeners = [TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?];
-    let [a, b] = &listeners;
-    Ok([a.local_addr()?.port(), b.local_addr()?.port()])
-}
-
-/// Takes the folders of processes away that are no more.
-fn remove_old_runs(root: &Path) {
-    let Ok(entries) = fs::read_dir(root) else { return };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let id = name.to_str().and_then(|n| n.strip_prefix("run-")).and_then(|n| n.split('-').next());
-        if id.is_some_and(|id| !Path::new("/proc").join(id).exists()) {
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
 }

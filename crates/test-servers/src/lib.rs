@@ -7,3 +7,4 @@
 pub mod child;
 pub mod cluster;
 pub mod kafka;
+pub mod maven;

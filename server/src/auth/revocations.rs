@@ -1,7 +1,8 @@
 //! Sessions that ended a moment ago: who wants to know is told, and whoever asks gets the answer from memory.
 //!
-//! The store is the truth about sessions; this is what makes an end known within the process at once. Start with
-//! [`Revocations`].
+//! The store is the truth about sessions; this is what makes an end known within the process at once. Ends made here
+//! and ends heard of from elsewhere are remembered alike; only those made here are told on
+//! ([`Revocations::subscribe_own`]), so no word goes round in circles. Start with [`Revocations`].
 
 use super::service::millis;
 use chat::{account::Family, time::Millis};
@@ -20,7 +21,7 @@ const HUB_CAPACITY: usize = 1_024;
 /// How many ended sessions are remembered. An entry is needed as long as an access token lives: in 15 minutes this is
 /// enough for 145 ends a second. Beyond it the oldest are forgotten here, and the store refuses their tokens.
 /// 131,072 × (24 in the queue + about 40 in the set) is 8 MiB.
-const ENDED_MAX: usize = 128 * 1_024;
+pub const ENDED_MAX: usize = 128 * 1_024;
 
 /// Whose sessions ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,10 +32,20 @@ pub enum Revoked {
     User(UserId),
 }
 
+/// One end made by this process, for whoever tells the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    /// Whose sessions, where all of them were ended.
+    pub user: Option<UserId>,
+    /// Which sessions.
+    pub families: Vec<Family>,
+}
+
 /// The sessions that ended lately. Ends are in the store before they are told here.
 #[derive(Debug)]
 pub struct Revocations {
     hub: broadcast::Sender<Revoked>,
+    own: broadcast::Sender<End>,
     ended: Mutex<Ended>,
     kept_for: Duration,
 }
@@ -48,13 +59,23 @@ struct Ended {
 
 impl Revocations {
     /// `kept_for` is how long an access token may live.
-    pub(super) fn new(kept_for: Duration) -> Self {
-        Self { hub: broadcast::Sender::new(HUB_CAPACITY), ended: Mutex::default(), kept_for }
+    pub(crate) fn new(kept_for: Duration) -> Self {
+        Self {
+            hub: broadcast::Sender::new(HUB_CAPACITY),
+            own: broadcast::Sender::new(HUB_CAPACITY),
+            ended: Mutex::default(),
+            kept_for,
+        }
     }
 
     /// Every end from now on. One subscription for a gateway, not one for each connection.
     pub fn subscribe(&self) -> broadcast::Receiver<Revoked> {
         self.hub.subscribe()
+    }
+
+    /// Every end made by this process from now on, and none that was heard of from elsewhere.
+    pub fn subscribe_own(&self) -> broadcast::Receiver<End> {
+        self.own.subscribe()
     }
 
     /// Did this session end lately?
@@ -70,27 +91,50 @@ impl Revocations {
         }
     }
 
-    pub(super) fn end_family(&self, family: Family, now: Millis) {
-        self.remember([family], now);
+    pub(crate) fn end_family(&self, family: Family, now: Millis) {
+        let until = self.until(now);
+        self.remember(&[family], until);
         self.tell(Revoked::Family(family));
+        let _ = self.own.send(End { user: None, families: vec![family] });
     }
 
-    pub(super) fn end_user(&self, user: UserId, families: Vec<Family>, now: Millis) {
-        self.remember(families, now);
+    pub(crate) fn end_user(&self, user: UserId, families: Vec<Family>, now: Millis) {
+        self.remember(&families, self.until(now));
         self.tell(Revoked::User(user));
+        let _ = self.own.send(End { user: Some(user), families });
     }
 
-    fn remember(&self, families: impl IntoIterator<Item = Family>, now: Millis) {
-        let until = now.plus(millis(self.kept_for));
+    /// Another process ended sessions at that time. What is known already, or matters no more because every access token
+    /// of then has run out, is not told again.
+    pub fn end_elsewhere(&self, end: &End, at: Millis, now: Millis) {
+        let until = self.until(at.min(now));
+        if until <= now || !self.remember(&end.families, until) {
+            return;
+        }
+        match end.user {
+            Some(user) => self.tell(Revoked::User(user)),
+            None => end.families.iter().for_each(|family| self.tell(Revoked::Family(*family))),
+        }
+    }
+
+    fn until(&self, ended_at: Millis) -> Millis {
+        ended_at.plus(millis(self.kept_for))
+    }
+
+    /// Was any of them not known yet?
+    fn remember(&self, families: &[Family], until: Millis) -> bool {
         let mut ended = self.ended.lock();
+        let mut new = false;
         for family in families {
-            if ended.families.insert(family) {
-                ended.order.push_back((until, family));
+            if ended.families.insert(*family) {
+                new = true;
+                ended.order.push_back((until, *family));
             }
             if ended.order.len() > ENDED_MAX {
                 ended.forget_oldest();
             }
         }
+        new
     }
 
     fn tell(&self, word: Revoked) {
@@ -131,6 +175,31 @@ mod tests {
         assert_eq!(ended(), [false, true, true, false]);
         revocations.sweep(Millis(902_000));
         assert_eq!(ended(), [false; 4]);
+    }
+
+    #[test]
+    fn what_others_ended_is_remembered_and_told_once_and_not_told_on() {
+        let revocations = Revocations::new(TTL);
+        let (mut word, mut own) = (revocations.subscribe(), revocations.subscribe_own());
+        let all = End { user: Some(UserId(7)), families: vec![Family(1), Family(2)] };
+        revocations.end_elsewhere(&all, Millis(1_000), Millis(5_000));
+        revocations.end_elsewhere(&all, Millis(1_000), Millis(5_000));
+        let one = End { user: None, families: vec![Family(3)] };
+        revocations.end_elsewhere(&one, Millis(9_000), Millis(5_000));
+        assert_eq!(word.try_recv().unwrap(), Revoked::User(UserId(7)));
+        assert_eq!(word.try_recv().unwrap(), Revoked::Family(Family(3)));
+        assert!(word.try_recv().is_err());
+        assert!(own.try_recv().is_err(), "it was not ended here");
+        revocations.end_family(Family(4), Millis(5_000));
+        assert_eq!(own.try_recv().unwrap(), End { user: None, families: vec![Family(4)] });
+
+        // As long as from its own moment, and a clock that runs ahead makes it no longer.
+        revocations.sweep(Millis(901_000));
+        assert_eq!([1, 2, 3].map(|f| revocations.has_ended(Family(f))), [false, false, true]);
+        revocations.sweep(Millis(905_000));
+        assert!(!revocations.has_ended(Family(3)));
+        revocations.end_elsewhere(&all, Millis(1_000), Millis(901_000));
+        assert!(!revocations.has_ended(Family(1)), "its access tokens have all run out");
     }
 
     #[test]

@@ -3,7 +3,9 @@
 //!
 //! Start with the `settings!` block below; a new setting is one entry there.
 
-use super::values::{Limit, LogEngine, Origin, Rate, Role, Secret, StoreEngine, Value};
+use super::values::{
+    Limit, LogEngine, Origin, Password, Rate, Role, SaslMechanism, Secret, StoreEngine, Value,
+};
 use chat::rooms::RoomDefinition;
 use std::{collections::BTreeMap, net::SocketAddr, ops::RangeInclusive, path::PathBuf};
 
@@ -167,16 +169,53 @@ settings! {
         retention_days: Limit = Limit(0);
     }
 
-    /// Only for `log.engine = "kafka"`.
+    /// Only for `log.engine = "kafka"`. The topic is made at the first start, with `log.partitions` and
+    /// `log.retention_hours`; beside it `<topic>-nodes`, in which the processes tell each other what they have to know.
     kafka: Kafka {
         /// Brokers to start from, as `host:port`.
         brokers: Vec<String> = Vec::new();
+        /// Name of the topic.
+        topic: String = "twitchy".to_owned();
+        /// On how many brokers each record lies. For a trial with one broker: 1.
+        replication: u32 = 3 => 1..=32;
+        /// How many of them must have a record before it is acked; with fewer there, nothing is accepted. For a trial
+        /// with one broker: 1.
+        min_insync_replicas: u32 = 2 => 1..=32;
+        /// Name to log in with (SASL). Not set: without a log-in.
+        username: Option<String> = None;
+        /// Password of that name.
+        password: Option<Password> = None;
+        /// A file that holds the password instead; white space at its end does not count.
+        password_file: Option<PathBuf> = None;
+        /// How name and password are proved. All but `PLAIN` needs a program built with `kafka-tls`.
+        sasl_mechanism: SaslMechanism = SaslMechanism::Plain;
+        /// Speak TLS with the brokers. Needs a program built with `kafka-tls`.
+        tls: bool = false;
+        /// File (PEM) with the authorities that sign the brokers' certificates. Not set: those of the system.
+        ca_file: Option<PathBuf> = None;
     }
 
-    /// Only for `store.engine = "cassandra"`.
+    /// Only for `store.engine = "cassandra"`. `twitchy migrate` makes keyspace and tables.
     cassandra: Cassandra {
         /// Nodes to start from, as `host:port`.
         nodes: Vec<String> = Vec::new();
+        /// Name of the keyspace.
+        keyspace: String = "twitchy".to_owned();
+        /// On how many nodes each row lies; looked at when `twitchy migrate` makes the keyspace. For a trial with one
+        /// node: 1.
+        replication: u32 = 3 => 1..=32;
+        /// The datacenter that is asked, and in which the keyspace is made. Not set: whichever the nodes are in.
+        datacenter: Option<String> = None;
+        /// Name to log in with. Not set: without a log-in.
+        username: Option<String> = None;
+        /// Password of that name.
+        password: Option<Password> = None;
+        /// A file that holds the password instead; white space at its end does not count.
+        password_file: Option<PathBuf> = None;
+        /// Speak TLS with the nodes. Needs a program built with `cassandra-tls`.
+        tls: bool = false;
+        /// File (PEM) with the authorities that sign the nodes' certificates. Not set: those of the system.
+        ca_file: Option<PathBuf> = None;
     }
 
     /// Passwords and tokens.
@@ -186,10 +225,13 @@ settings! {
         /// How long a refresh token holds, in days.
         refresh_token_days: u32 = 30 => 1..=365;
         /// What access tokens are signed with. Without it and without `secret_file` one is made at the first start and
-        /// kept in the data folder. Several processes for the same rooms need the same one.
+        /// kept in the data folder. Processes that share log or store need the same one, so there it has to be set.
         secret: Option<Secret> = None;
         /// A file that holds the secret instead; white space at its end does not count.
         secret_file: Option<PathBuf> = None;
+        /// Further secrets: they sign nothing, and what they signed is good. For changing the secret of running
+        /// processes one after the other.
+        previous_secrets: Vec<Secret> = Vec::new();
         /// Memory of one password hash (argon2id), in KiB.
         argon2_memory_kib: u32 = 19_456 => 19_456..=1_048_576;
         /// Passes of one password hash (argon2id).

@@ -104,7 +104,10 @@ impl Merged {
         match (key.parse)(text) {
             Some(value) => self.offer(key, value, source),
             None => {
-                let instead = found(&Toml::String(text.to_owned()));
+                let instead = match key.secret {
+                    true => "something else".to_owned(),
+                    false => found(&Toml::String(text.to_owned())),
+                };
                 self.refuse(source, key.path, format!("expected {}, found {instead}", key.expected()));
             }
         }

@@ -16,6 +16,8 @@ mod layers;
 mod nearest;
 mod print;
 mod rooms;
+#[cfg(all(test, feature = "kafka", feature = "cassandra"))]
+mod shared_tests;
 #[cfg(test)]
 mod tests;
 pub mod values;
@@ -28,9 +30,14 @@ pub use keys::{
 pub use layers::{Flag, OTHER_VARIABLES, VARIABLE_PREFIX};
 pub use print::{print, reference};
 pub use rooms::ROOM_KEYS;
-pub use values::{Limit, LogEngine, Origin, Rate, Role, Secret, StoreEngine};
+pub use values::{Limit, LogEngine, Origin, Password, Rate, Role, SaslMechanism, Secret, StoreEngine};
 
-use std::{collections::BTreeMap, ffi::OsString, num::NonZeroU32};
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+};
 
 /// A configuration that was checked, and where each of its values came from.
 #[derive(Clone, Debug)]
@@ -58,7 +65,7 @@ impl Loaded {
 
 /// Puts the layers together and checks what comes out. `environment` may be everything the process has
 /// (`std::env::vars_os()`); `styles` are the names of all styles there are. Reads `auth.secret_file`, if that is set,
-/// into `auth.secret`.
+/// into `auth.secret`, and the same for the passwords of engines that are used.
 ///
 /// # Errors
 /// Everything that is wrong, in one go.
@@ -84,20 +91,51 @@ pub fn load(
     let (defined, room_sources) = rooms::define(rooms, partitions, styles, &mut findings);
     config.rooms = defined;
     check::check(&config, &sources, &mut findings);
-    if let (Some(path), None) = (&config.auth.secret_file, &config.auth.secret) {
-        let source = sources.get("auth.secret_file").cloned().unwrap_or(Source::Default);
-        match check::read_secret(path) {
-            Ok(secret) => {
-                sources.insert("auth.secret", Source::File { name: path.display().to_string(), line: None });
-                config.auth.secret = Some(secret);
-            }
-            Err(problem) => findings.0.push(Finding::new(source, "auth.secret_file", problem)),
-        }
+    let auth = &mut config.auth;
+    let mut files = Files { sources: &mut sources, findings: &mut findings };
+    files.read("auth.secret", &mut auth.secret, "auth.secret_file", &auth.secret_file, check::read_secret);
+    let (kafka, cassandra) = (&mut config.kafka, &mut config.cassandra);
+    if config.log.engine == LogEngine::Kafka {
+        let (password, file) = (&mut kafka.password, &kafka.password_file);
+        files.read("kafka.password", password, "kafka.password_file", file, check::read_password);
+    }
+    if config.store.engine == StoreEngine::Cassandra {
+        let (password, file) = (&mut cassandra.password, &cassandra.password_file);
+        files.read("cassandra.password", password, "cassandra.password_file", file, check::read_password);
     }
     if findings.0.is_empty() {
         Ok(Loaded { config, file_name: file.name().to_owned(), sources, room_sources })
     } else {
         findings.sort();
         Err(findings)
+    }
+}
+
+/// Settings whose value may lie in a file of its own.
+struct Files<'a> {
+    sources: &'a mut BTreeMap<&'static str, Source>,
+    findings: &'a mut Findings,
+}
+
+impl Files<'_> {
+    fn read<T>(
+        &mut self,
+        key: &'static str,
+        value: &mut Option<T>,
+        file_key: &'static str,
+        file: &Option<PathBuf>,
+        read: fn(&Path) -> Result<T, String>,
+    ) {
+        let (Some(path), None) = (file, &value) else { return };
+        match read(path) {
+            Ok(secret) => {
+                self.sources.insert(key, Source::File { name: path.display().to_string(), line: None });
+                *value = Some(secret);
+            }
+            Err(problem) => {
+                let source = self.sources.get(file_key).cloned().unwrap_or(Source::Default);
+                self.findings.0.push(Finding::new(source, file_key, problem));
+            }
+        }
     }
 }

@@ -28,7 +28,8 @@ pub fn print(loaded: &Loaded) -> String {
         }
         let source = one_line(loaded.source(path));
         match value {
-            Some(_) if key(path).is_some_and(|key| key.secret) => {
+            // That there are none is no secret.
+            Some(value) if key(path).is_some_and(|key| key.secret) && value != Toml::Array(Vec::new()) => {
                 line(format_args!("# {name} = (redacted)  # {source}"));
             }
             Some(value) => line(format_args!("{name} = {value}  # {source}")),

@@ -108,6 +108,22 @@ impl Value for u32 {
     }
 }
 
+impl Value for bool {
+    const EXPECTED: &'static str = "true or false";
+
+    fn read(value: &Toml) -> Result<Self, String> {
+        value.as_bool().ok_or_else(|| found(value))
+    }
+
+    fn show(&self) -> Option<Toml> {
+        Some(Toml::Boolean(*self))
+    }
+
+    fn parse(text: &str) -> Option<Toml> {
+        text.parse().ok().map(Toml::Boolean)
+    }
+}
+
 /// A whole number that limits something; 0 means that nothing does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit(pub u32);
@@ -208,6 +224,47 @@ impl Value for Secret {
     }
 }
 
+impl Listed for Secret {
+    const EXPECTED_LIST: &'static str = "a list of texts of at least 32 bytes each";
+}
+
+/// A password that somebody else chose, of any length. It is never shown either.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(String);
+
+impl Password {
+    /// The password, if there is one.
+    #[must_use]
+    pub fn new(password: String) -> Option<Self> {
+        (!password.is_empty()).then_some(Self(password))
+    }
+
+    /// The text, for whoever asks for it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+impl Value for Password {
+    const EXPECTED: &'static str = "a text";
+    const SECRET: bool = true;
+
+    fn read(value: &Toml) -> Result<Self, String> {
+        value.as_str().map(str::to_owned).and_then(Self::new).ok_or_else(|| "something else".to_owned())
+    }
+
+    fn show(&self) -> Option<Toml> {
+        Some(Toml::String("(redacted)".to_owned()))
+    }
+}
+
 /// Not set, or a value. An empty text unsets what a lower layer set.
 impl<T: Value> Value for Option<T> {
     const EXPECTED: &'static str = T::EXPECTED;
@@ -238,10 +295,14 @@ impl Listed for String {
 
 impl<T: Listed> Value for Vec<T> {
     const EXPECTED: &'static str = T::EXPECTED_LIST;
+    const SECRET: bool = T::SECRET;
 
     fn read(value: &Toml) -> Result<Self, String> {
-        let Toml::Array(items) = value else { return Err(found(value)) };
-        items.iter().map(T::read).collect()
+        match value {
+            Toml::Array(items) => items.iter().map(T::read).collect(),
+            _ if T::SECRET => Err("something else".to_owned()),
+            _ => Err(found(value)),
+        }
     }
 
     fn show(&self) -> Option<Toml> {
@@ -362,6 +423,18 @@ words! {
         Cassandra = "cassandra",
         /// This process, and nothing survives it: for tests and trials.
         Memory = "memory",
+    }
+}
+
+words! {
+    /// How a name and a password are proved to Kafka.
+    SaslMechanism: "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512" {
+        /// The password itself is sent.
+        Plain = "PLAIN",
+        /// A proof of it is sent.
+        ScramSha256 = "SCRAM-SHA-256",
+        /// The same with the longer hash.
+        ScramSha512 = "SCRAM-SHA-512",
     }
 }
 

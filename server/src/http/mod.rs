@@ -21,8 +21,6 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{any, get, post},
 };
-use chat_store::Store;
-use event_log::EventLog;
 use extract::Address;
 use metrics_exporter_prometheus::PrometheusHandle;
 use problem::Refusal;
@@ -36,6 +34,7 @@ use tower_http::{
 };
 
 pub use assets::has_client;
+pub use ops::Parts;
 
 /// What the settings say of HTTP.
 #[derive(Clone, Debug, Default)]
@@ -53,9 +52,7 @@ pub struct App {
     /// Rooms, accounts, limits.
     pub gateway: Arc<Gateway>,
     /// For readiness.
-    pub log: Arc<dyn EventLog>,
-    /// For readiness.
-    pub store: Arc<dyn Store>,
+    pub health: Parts,
     /// What was counted.
     pub metrics: PrometheusHandle,
     /// Settings.
@@ -131,6 +128,17 @@ pub fn ops_router(app: Arc<App>) -> Router {
         .route("/healthz", get(ops::healthz))
         .route("/readyz", get(ops::readyz))
         .route("/metrics", get(ops::metrics_on_ops))
+        .with_state(app)
+}
+
+/// What a process serves on its main listener that takes no connections of people.
+pub fn health_router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/healthz", get(ops::healthz))
+        .route("/readyz", get(ops::readyz))
+        .route("/metrics", get(ops::metrics))
+        .fallback(not_found)
+        .layer(middleware::from_fn(security_headers))
         .with_state(app)
 }
 

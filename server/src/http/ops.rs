@@ -7,8 +7,48 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use chat_store::Store;
+use event_log::EventLog;
 use serde::Serialize;
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout},
+};
+
+/// How long an answer of the store holds: whoever asks more often is told the same.
+const ANSWER_HOLDS: Duration = Duration::from_secs(1);
+/// How long the store may think about it.
+const ANSWER_MAX: Duration = Duration::from_secs(2);
+
+/// The parts that have to work, and what the store last said.
+pub struct Parts {
+    log: Arc<dyn EventLog>,
+    store: Arc<dyn Store>,
+    /// Held while the store is asked, so that those who come meanwhile wait for the same answer.
+    last: Mutex<Option<(Instant, Result<(), String>)>>,
+}
+
+impl Parts {
+    /// Nobody was asked yet.
+    pub fn new(log: Arc<dyn EventLog>, store: Arc<dyn Store>) -> Self {
+        Self { log, store, last: Mutex::default() }
+    }
+
+    async fn store(&self) -> Result<(), String> {
+        let mut last = self.last.lock().await;
+        if let Some((at, answer)) = &*last
+            && at.elapsed() < ANSWER_HOLDS
+        {
+            return answer.clone();
+        }
+        let answer = timeout(ANSWER_MAX, self.store.healthy()).await;
+        let seconds = ANSWER_MAX.as_secs();
+        let answer = answer.unwrap_or_else(|_| Err(format!("it did not answer within {seconds} s")));
+        *last = Some((Instant::now(), answer.clone()));
+        answer
+    }
+}
 
 /// What `/healthz` and `/readyz` say.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -44,10 +84,10 @@ pub async fn readyz(State(app): State<Arc<App>>) -> Response {
     if app.gateway.stopping.is_cancelled() {
         failing.push(Part { part: "server", detail: "stopping".to_owned() });
     }
-    if let Err(detail) = app.log.healthy() {
+    if let Err(detail) = app.health.log.healthy() {
         failing.push(Part { part: "log", detail });
     }
-    if let Err(detail) = app.store.healthy().await {
+    if let Err(detail) = app.health.store().await {
         failing.push(Part { part: "store", detail });
     }
     if failing.is_empty() {

@@ -123,7 +123,9 @@ pub struct Feed {
     /// Lock order: `ring` before `wakers`; never held over an await.
     ring: RwLock<Ring>,
     wakers: Mutex<Wakers>,
+    /// Here, and on other nodes as they last said.
     viewers: AtomicU64,
+    viewers_elsewhere: AtomicU64,
     published: AtomicU64,
     /// Told whenever messages are published; for those who wait for one message, not for viewers.
     progress: Notify,
@@ -158,6 +160,7 @@ impl Feed {
             }),
             wakers: Mutex::default(),
             viewers: AtomicU64::new(0),
+            viewers_elsewhere: AtomicU64::new(0),
             published: AtomicU64::new(0),
             progress: Notify::new(),
         })
@@ -312,9 +315,19 @@ impl Feed {
         Subscription { feed: self.clone(), slot }
     }
 
-    /// Connections that read the room now.
+    /// Connections that read the room now, on all nodes.
     pub fn viewers(&self) -> u64 {
+        self.viewers_here().saturating_add(self.viewers_elsewhere.load(Ordering::Relaxed))
+    }
+
+    /// Those of this process.
+    pub fn viewers_here(&self) -> u64 {
         self.viewers.load(Ordering::Relaxed)
+    }
+
+    /// How many there are on all other nodes together.
+    pub fn set_viewers_elsewhere(&self, viewers: u64) {
+        self.viewers_elsewhere.store(viewers, Ordering::Relaxed);
     }
 
     /// Messages published since the start of the process.

@@ -47,13 +47,14 @@ impl Counted {
             self.published.pop_front();
         }
         *room.messages_per_second.write() = rate;
-        let viewers = room.feed.viewers();
-        metrics::gauge!("twitchy_room_viewers", "room" => room.slug().to_owned()).set(viewers as f64);
+        // Those here alone: whoever collects the figures of all nodes adds them up.
+        let (viewers, here) = (room.feed.viewers(), room.feed.viewers_here());
+        metrics::gauge!("twitchy_room_viewers", "room" => room.slug().to_owned()).set(here as f64);
         if self.told == (viewers, rate) {
             return;
         }
         self.told = (viewers, rate);
-        if viewers > 0 {
+        if here > 0 {
             room.feed.publish_frame(
                 ServerFrame::Room {
                     room: room.slug().to_owned(),

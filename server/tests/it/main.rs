@@ -12,6 +12,7 @@ mod bad_frames;
 mod durability;
 mod journey;
 mod limits;
+mod nodes;
 mod nonces;
 mod process;
 mod resume;

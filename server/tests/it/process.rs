@@ -140,6 +140,20 @@ async fn a_second_process_on_the_same_data_is_refused() {
     well(&folder.serve().stop().await);
 }
 
+#[cfg(feature = "kafka")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_that_do_not_answer_are_told() {
+    let folder = Folder::new();
+    // Bound and not listened on: whoever connects is refused.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let secret = "a secret of more than thirty-two bytes";
+    let twitchy = |engine: &str, value: &str, address: &str| {
+        let twitchy = folder.twitchy(&["serve"]).env("TWITCHY_AUTH__SECRET", secret);
+        twitchy.env(engine, value).env(address, &closed).run()
+    };
+    twitchy("TWITCHY_LOG__ENGINE", "kafka", "TWITCHY_KAFKA__BROKERS").refused(69, &["Kafka", &closed]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_port_in_use_is_told() {
     let folder = Folder::new();

@@ -1,6 +1,6 @@
 //! Pages of older records, read from the broker on blocking threads by a few consumers that are kept.
 
-use super::{Options, view::Page};
+use super::{Options, client::Client, view::Page};
 use crate::{Offset, Partition, ReadError, Record};
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -21,10 +21,10 @@ const POLL_EVERY: Duration = Duration::from_millis(100);
 /// The consumers that are not in use.
 pub(super) struct Fetchers {
     pub(super) permits: Semaphore,
-    idle: Mutex<Vec<BaseConsumer>>,
+    idle: Mutex<Vec<BaseConsumer<Client>>>,
 }
 
-/// What a page is to hold.
+/// What a page is to hold. Everything up to `last` is known to be durable.
 pub(super) struct Wanted {
     pub(super) partition: Partition,
     pub(super) after: u64,
@@ -38,13 +38,13 @@ impl Fetchers {
         Self { permits: Semaphore::new(FETCHERS_MAX), idle: Mutex::default() }
     }
 
-    /// One page. Blocks, at most about `request_timeout`. `OffsetOutOfRange` is told as `Ok(None)`: the records are gone.
+    /// One page. Blocks, at most about `request_timeout`. `Ok(None)`: the records are gone.
     pub(super) fn page(&self, options: &Options, wanted: &Wanted) -> Result<Option<Vec<Record>>, ReadError> {
         let unavailable = |error: KafkaError| ReadError::Unavailable(error.to_string());
         let idle = self.idle.lock().pop();
         let consumer = match idle {
             Some(consumer) => consumer,
-            None => options.consumer().create().map_err(unavailable)?,
+            None => options.consumer().create_with_context(Client::default()).map_err(unavailable)?,
         };
         let mut place = TopicPartitionList::new();
         place
@@ -71,7 +71,7 @@ impl Fetchers {
 }
 
 fn fill(
-    consumer: &BaseConsumer,
+    consumer: &BaseConsumer<Client>,
     timeout: Duration,
     wanted: &Wanted,
 ) -> Result<Option<Vec<Record>>, ReadError> {
@@ -90,11 +90,8 @@ fn fill(
                 if i64::from(message.partition()) != i64::from(wanted.partition.0) || offset < next {
                     continue;
                 }
-                if offset > next {
-                    return Err(ReadError::Damaged {
-                        at: Offset(next),
-                        detail: format!("the topic goes on with offset {offset}"),
-                    });
+                if !fill_hole(&mut page, &mut next, offset.min(wanted.last + 1)) || next > wanted.last {
+                    break;
                 }
                 let payload = message.payload().unwrap_or_default();
                 if !page.fits(payload.len()) {
@@ -102,6 +99,13 @@ fn fill(
                 }
                 page.push(Record { offset: Offset(offset), payload: Bytes::copy_from_slice(payload) });
                 next += 1;
+            }
+            // The end, as it was when this fetch was answered: the rest of what is wanted are holes.
+            Some(Err(KafkaError::PartitionEOF(partition)))
+                if i64::from(partition) == i64::from(wanted.partition.0) =>
+            {
+                fill_hole(&mut page, &mut next, wanted.last + 1);
+                break;
             }
             Some(Err(KafkaError::MessageConsumption(
                 RDKafkaErrorCode::OffsetOutOfRange | RDKafkaErrorCode::AutoOffsetReset,
@@ -114,4 +118,35 @@ fn fill(
         }
     }
     Ok(Some(page.records))
+}
+
+/// Empty records from `next` to before `end`, as long as they fit; do all of them?
+fn fill_hole(page: &mut Page, next: &mut u64, end: u64) -> bool {
+    if *next < end {
+        super::tell_of_holes();
+    }
+    while *next < end {
+        if !page.fits(0) {
+            return false;
+        }
+        page.push(Record { offset: Offset(*next), payload: Bytes::new() });
+        *next += 1;
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hole_fills_a_page_and_no_more() {
+        let mut page = Page::new(5, 100);
+        let mut next = 3;
+        assert!(fill_hole(&mut page, &mut next, 5));
+        assert_eq!(next, 5);
+        assert!(!fill_hole(&mut page, &mut next, u64::MAX));
+        let offsets: Vec<_> = page.records.iter().map(|r| r.offset.0).collect();
+        assert_eq!((offsets, next), (vec![3, 4, 5, 6, 7], 8));
+    }
 }

@@ -1,6 +1,9 @@
-//! The two threads of the engine: one follows the ends of the partitions, one keeps watch on the brokers.
+//! The thread that follows the ends of all partitions and brings new records into the views.
+//!
+//! Offsets without a record (see the head of the engine) are filled when the next record comes, or, at the end of
+//! a partition, when the broker says that its end is reached while the view knows that more is durable.
 
-use super::{Options, State};
+use super::{Options, State, client::Client};
 use crate::{Offset, Record};
 use bytes::Bytes;
 use rdkafka::{
@@ -8,24 +11,33 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer},
     error::{KafkaError, RDKafkaErrorCode},
 };
-use std::{sync::Arc, time::Duration};
+use std::time::{Duration, Instant};
 
 /// How long the follower waits before it looks whether it should end.
 const POLL_EVERY: Duration = Duration::from_millis(100);
 /// Most records that are taken over at once: one wake of the waiters for all of them.
 const BATCH_RECORDS_MAX: usize = 1024;
-/// How often the brokers are asked for the bounds, which is also the sign that they are there; and how long one may take.
-const WATCH_EVERY: Duration = Duration::from_secs(1);
-const WATCH_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a question about a lost place may take.
+const ASK_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a view may know of more than the tail brings before its end is asked for anew. A record takes milliseconds.
+const LATE: Duration = Duration::from_secs(1);
+
+/// A view that knows of more than the tail brought.
+struct Late {
+    since: Instant,
+    seen: u64,
+    /// Asked for anew; when the end is told, there is nothing more up to here.
+    asked: Option<u64>,
+}
 
 /// A consumer that begins right behind what each view has seen.
-pub(super) fn consumer(options: &Options, state: &State) -> Result<BaseConsumer, KafkaError> {
-    let consumer: BaseConsumer = options.consumer().create()?;
+pub(super) fn consumer(options: &Options, state: &State) -> Result<BaseConsumer<Client>, KafkaError> {
+    let consumer: BaseConsumer<Client> = options.consumer().create_with_context(Client::default())?;
     assign(&consumer, options, state)?;
     Ok(consumer)
 }
 
-fn assign(consumer: &BaseConsumer, options: &Options, state: &State) -> Result<(), KafkaError> {
+fn assign(consumer: &BaseConsumer<Client>, options: &Options, state: &State) -> Result<(), KafkaError> {
     let mut places = TopicPartitionList::new();
     for (partition, view) in (0..).zip(&state.views) {
         places.add_partition_offset(
@@ -38,12 +50,14 @@ fn assign(consumer: &BaseConsumer, options: &Options, state: &State) -> Result<(
 }
 
 /// Brings new records into the views until the log is closed.
-pub(super) fn follow(consumer: &BaseConsumer, options: &Options, state: &Arc<State>) {
+pub(super) fn follow(consumer: &BaseConsumer<Client>, options: &Options, state: &State) {
     let mut batches: Vec<Vec<Record>> = state.views.iter().map(|_| Vec::new()).collect();
+    let mut late: Vec<Option<Late>> = state.views.iter().map(|_| None).collect();
     while !state.stopped() {
         let mut taken = 0;
         let mut wait = POLL_EVERY;
         let mut lost_place = false;
+        let mut ends = Vec::new();
         while taken < BATCH_RECORDS_MAX {
             match consumer.poll(wait) {
                 None => break,
@@ -54,6 +68,11 @@ pub(super) fn follow(consumer: &BaseConsumer, options: &Options, state: &Arc<Sta
                         batch.push(Record { offset: Offset(super::offset(message.offset())), payload });
                     }
                     taken += 1;
+                }
+                Some(Err(KafkaError::PartitionEOF(partition))) => {
+                    ends.extend(usize::try_from(partition));
+                    // After what came before it.
+                    break;
                 }
                 Some(Err(KafkaError::MessageConsumption(
                     RDKafkaErrorCode::OffsetOutOfRange | RDKafkaErrorCode::AutoOffsetReset,
@@ -73,25 +92,61 @@ pub(super) fn follow(consumer: &BaseConsumer, options: &Options, state: &Arc<Sta
                 view.push(batch.drain(..), options.tail_bytes_max);
             }
         }
+        for end in ends {
+            if let (Some(view), Some(Some(Late { asked: Some(asked), .. }))) =
+                (state.views.get(end), late.get(end))
+            {
+                view.fill(*asked, options.tail_bytes_max);
+            }
+        }
         if lost_place {
             find_place(consumer, options, state);
+        } else if taken == 0 {
+            ask_for_late(consumer, options, state, &mut late);
         }
     }
 }
 
+/// Begins anew behind what was seen, if some view has waited long for more: then either it comes, or the end is told.
+fn ask_for_late(
+    consumer: &BaseConsumer<Client>,
+    options: &Options,
+    state: &State,
+    late: &mut [Option<Late>],
+) {
+    let now = Instant::now();
+    let mut ask = false;
+    for (view, late) in state.views.iter().zip(late.iter_mut()) {
+        let (seen, last) = view.seen_and_last();
+        match late {
+            _ if seen >= last => *late = None,
+            Some(late) if late.seen == seen => ask |= now.duration_since(late.since) >= LATE,
+            _ => *late = Some(Late { since: now, seen, asked: None }),
+        }
+    }
+    if !ask {
+        return;
+    }
+    for (view, late) in state.views.iter().zip(late) {
+        if let Some(late) = late {
+            *late = Late { since: now, asked: Some(view.seen_and_last().1), ..*late };
+        }
+    }
+    if let Err(error) = assign(consumer, options, state) {
+        tracing::warn!(%error, "cannot follow the topic");
+    }
+}
+
 /// A view's place is not in the topic: either the records were trimmed before they were seen, or the topic lost its end.
-fn find_place(consumer: &BaseConsumer, options: &Options, state: &State) {
+fn find_place(consumer: &BaseConsumer<Client>, options: &Options, state: &State) {
     for (partition, view) in (0..).zip(&state.views) {
-        let Ok((low, high)) = consumer.fetch_watermarks(&options.topic, partition, WATCH_TIMEOUT) else {
+        let Ok((low, high)) = consumer.fetch_watermarks(&options.topic, partition, ASK_TIMEOUT) else {
             continue;
         };
         let (low, high) = (super::watermark(low), super::watermark(high));
         let seen = *view.seen.borrow();
         if high < seen {
-            state.fail(format!(
-                "partition {partition} of the topic {} ends at {high}, but {seen} was there",
-                options.topic
-            ));
+            state.fail(&lost_end(options, partition, high, seen));
         } else if low > seen {
             tracing::warn!(
                 partition,
@@ -108,20 +163,10 @@ fn find_place(consumer: &BaseConsumer, options: &Options, state: &State) {
     }
 }
 
-/// Asks for the bounds now and then, until the log is closed. What it learns: what retention took away, and whether the
-/// brokers can be reached.
-pub(super) fn watch(asker: &BaseConsumer, options: &Options, state: &Arc<State>) {
-    while !state.wait_stopped(WATCH_EVERY) {
-        let mut failed = None;
-        for (partition, view) in (0..).zip(&state.views) {
-            match asker.fetch_watermarks(&options.topic, partition, WATCH_TIMEOUT) {
-                Ok((low, _)) => view.raise_first(super::watermark(low) + 1),
-                Err(error) => {
-                    failed = Some(format!("partition {partition} of {}: {error}", options.topic));
-                    break;
-                }
-            }
-        }
-        state.set_unreachable(failed);
-    }
+/// The text for a partition that ends before what was durable in it.
+pub(super) fn lost_end(options: &Options, partition: i32, end: u64, known: u64) -> String {
+    format!(
+        "partition {partition} of the topic {} ends at {end}, but {known} was there: records were lost, or the topic was deleted and made anew",
+        options.topic
+    )
 }

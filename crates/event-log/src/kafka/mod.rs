@@ -1,178 +1,94 @@
 //! The Kafka engine: a log that is one topic of Apache Kafka, shared by any number of processes.
 //!
-//! Kafka's offsets begin at 0 and ours at 1, so ours are Kafka's plus one; they stay dense because the topic is neither
-//! compacted nor written by transactions. Appends go to an idempotent producer with `acks=all` behind a bound of our own
-//! and are answered from its delivery reports. One consumer without a group follows the ends of all partitions into
-//! a bounded tail in memory (`view`, `follow`); older pages are fetched on blocking threads (`fetch`). The topic is made
-//! or checked by `topic`, which also says what the epoch is.
+//! What is on the topic, for whoever else reads it: the value of a Kafka record is the payload of ours, byte for byte;
+//! there is no key (the engine does not know what a payload means, and the partition is chosen above it); the timestamp is when
+//! the record was handed over (`CreateTime`), and the topic's retention goes by it. A record without a value and with
+//! the header [`BARRIER_HEADER`] is a barrier, written after an outage.
+//!
+//! Kafka's offsets begin at 0 and ours at 1, so ours are Kafka's plus one. Ours are dense; on the topic there may be holes,
+//! where another producer used transactions (their marks, and what they gave up, take offsets). Each offset of a hole
+//! reads as an empty record here, as does a record without a value: what stands above sets aside what it cannot read.
+//!
+//! Appends go to an idempotent producer with `acks=all` behind a bound of our own and are answered from its delivery
+//! reports (`produce`). One consumer without a group follows the ends of all partitions into a bounded tail in memory
+//! (`view`, `follow`); older pages are fetched on blocking threads (`fetch`). A thread keeps watch on the brokers, and after
+//! an outage makes certain what was written (`watch`, `state`). The topic is made or checked by `topic`, which also
+//! says what the epoch is; a topic that was made anew under a running process ends the log. Groups are Kafka's
+//! own (`group`).
 //!
 //! Durable means: acknowledged by every in-sync replica. Kafka does not sync to disk before that; a log on one broker
 //! survives the end of the broker's process, not of its machine. Start with [`KafkaLog::open`].
 
+mod client;
 mod fetch;
 mod follow;
+mod group;
+mod options;
+mod produce;
+mod state;
 mod topic;
 mod view;
+mod watch;
+
+pub use options::{Options, Security, Tls};
+pub use produce::BARRIER_HEADER;
 
 use crate::{
-    Append, AppendError, Bounds, BoxFuture, Epoch, EventLog, Offset, Partition, RECORD_BYTES_MAX, ReadError,
-    Record,
+    Append, AppendError, Bounds, BoxFuture, Epoch, EventLog, Membership, Offset, Partition, RECORD_BYTES_MAX,
+    ReadError, Record,
 };
 use bytes::Bytes;
+use client::Client;
 use fetch::{Fetchers, Wanted};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
+use produce::Producer;
 use rdkafka::{
-    ClientConfig, ClientContext, Offset as KafkaOffset, TopicPartitionList,
+    Offset as KafkaOffset, TopicPartitionList,
     admin::{AdminClient, AdminOptions},
-    client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer},
     error::{KafkaError, RDKafkaErrorCode},
-    message::{DeliveryResult, Message},
-    producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer},
 };
+use state::State;
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::{Arc, Once, atomic::Ordering},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
-use tokio::sync::{oneshot, watch};
+use topic::Admin;
 use view::{From, PartitionView};
 
 /// Most records that one call of `read` returns, whatever is asked: 4,096 × 0.4 kB = 1.6 MB.
 const PAGE_RECORDS_MAX: usize = 4096;
 /// Most bytes that one call of `read` returns, whatever is asked; one record always fits.
 const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// What an append under way takes besides its payload: its entry here and the client library's.
-const ENTRY_BYTES: usize = 512;
+/// Why a log that was closed gives nothing.
+const CLOSED: &str = "the log is closed";
 
-/// Where the topic is, what it must be like, and the limits of a [`KafkaLog`].
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Addresses of some brokers, `host:port,host:port`.
-    pub brokers: String,
-    /// Name of the topic.
-    pub topic: String,
-    /// Number of partitions; a topic with another number is refused.
-    pub partitions: u32,
-    /// Copies of each record. A topic with fewer is refused.
-    pub replication: u32,
-    /// How many of them have to be there for a record to be taken. A topic that asks for fewer is refused.
-    pub min_insync_replicas: u32,
-    /// How long the brokers keep records at least. A topic that keeps them shorter is refused.
-    pub retention: Duration,
-    /// Most records under way to the brokers. 16,384 are 0.4 s of the peak of 41,667 records/s.
-    pub queue_records_max: usize,
-    /// Most bytes under way: 16 MiB are 0.4 kB and the entry's 0.5 kB for each of 16,384 records. When nothing is under
-    /// way, one record fits whatever its size.
-    pub queue_bytes_max: usize,
-    /// Bytes of the newest records kept in memory, per partition.
-    pub tail_bytes_max: usize,
-    /// How long an append may take until it is answered [`AppendError::Unknown`].
-    pub delivery_timeout: Duration,
-    /// How long a question to the brokers may take (opening, older pages, trimming).
-    pub request_timeout: Duration,
-}
-
-impl Options {
-    /// The defaults for a topic: 3 partitions on one broker, kept for 7 days.
-    pub fn new(brokers: impl Into<String>, topic: impl Into<String>) -> Self {
-        Self {
-            brokers: brokers.into(),
-            topic: topic.into(),
-            partitions: 3,
-            replication: 1,
-            min_insync_replicas: 1,
-            retention: Duration::from_secs(7 * 24 * 60 * 60),
-            queue_records_max: 16_384,
-            queue_bytes_max: 16 * 1024 * 1024,
-            tail_bytes_max: 4 * 1024 * 1024,
-            delivery_timeout: Duration::from_millis(4500),
-            request_timeout: Duration::from_secs(5),
-        }
-    }
-
-    fn client(&self) -> ClientConfig {
-        let mut config = ClientConfig::new();
-        config
-            .set("bootstrap.servers", &self.brokers)
-            .set("client.id", "twitchy")
-            .set("socket.nagle.disable", "true")
-            .set("socket.connection.setup.timeout.ms", "3000")
-            .set("reconnect.backoff.ms", "50")
-            .set("reconnect.backoff.max.ms", "500")
-            .set("allow.auto.create.topics", "false");
-        config
-    }
-
-    fn producer(&self) -> ClientConfig {
-        let mut config = self.client();
-        config
-            .set("acks", "all")
-            .set("enable.idempotence", "true")
-            .set("linger.ms", "2")
-            .set("compression.type", "lz4")
-            .set("message.timeout.ms", self.delivery_timeout.as_millis().to_string())
-            // Our own bound comes first; these are above it.
-            .set("queue.buffering.max.messages", (self.queue_records_max * 2).max(1000).to_string())
-            .set("queue.buffering.max.kbytes", (self.queue_bytes_max / 512 + 1024).to_string());
-        config
-    }
-
-    /// For consumers that are told their places and are in no group; the group's name is asked for and never used.
-    fn consumer(&self) -> ClientConfig {
-        let mut config = self.client();
-        config
-            .set("group.id", "twitchy-unused")
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            .set("auto.offset.reset", "error")
-            .set("fetch.wait.max.ms", "50")
-            .set("fetch.error.backoff.ms", "50")
-            .set("fetch.queue.backoff.ms", "5")
-            .set("queued.max.messages.kbytes", "4096")
-            .set("fetch.message.max.bytes", "1048576");
-        config
-    }
-}
-
-/// Why the log could not be opened.
+/// Why the log could not be opened. The variants are what one can do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// No broker answered.
+    /// No broker answered, or they cannot do it now; it may work later, or at another address.
     #[error("Kafka cannot be reached: {0}")]
     Unreachable(String),
-    /// The brokers answered, and said no.
+    /// The brokers do not take the login, or this login may not do what is needed.
     #[error("Kafka refused: {0}")]
     Refused(String),
-    /// The topic is not as it has to be.
-    #[error("the topic {topic} has {setting} = {found}, needed is {needed}")]
-    Mismatch {
-        /// Its name.
-        topic: String,
-        /// What differs.
-        setting: &'static str,
-        /// What it has.
-        found: String,
-        /// What is asked for.
-        needed: String,
-    },
-    /// The topic was not made by this program, so it has no identity.
-    #[error(
-        "the topic {topic} has no epoch: let this program make it, or set its flush.messages to a random number above 2^62"
-    )]
-    NoEpoch {
-        /// Its name.
-        topic: String,
-    },
-    /// A setting is not possible.
-    #[error("the Kafka client cannot be set up: {0}")]
-    Client(KafkaError),
-    /// No thread could be started.
-    #[error("no thread for the Kafka client: {0}")]
-    Thread(std::io::Error),
+    /// The topic is not as it has to be; the text has the command that mends it.
+    #[error("{0}")]
+    TopicMismatch(String),
+    /// Something is wrong on this side: a setting, or what this build or this machine can do.
+    #[error("the Kafka client cannot work so: {0}")]
+    Config(String),
+}
+
+impl OpenError {
+    fn client(error: &KafkaError) -> Self {
+        Self::Config(error.to_string())
+    }
+
+    fn machine(error: &std::io::Error) -> Self {
+        Self::Config(format!("no thread for the Kafka client: {error}"))
+    }
 }
 
 /// An [`EventLog`] on a topic of Kafka.
@@ -180,131 +96,20 @@ pub enum OpenError {
 /// Dropping it gives up what is under way ([`AppendError::Unknown`]); [`EventLog::close`] finishes it first.
 pub struct KafkaLog {
     shared: Arc<Shared>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
+/// What the log and its threads own together; whoever is last lets go of it.
 struct Shared {
     options: Options,
     epoch: Epoch,
     state: Arc<State>,
-    producer: ThreadedProducer<Reports>,
-    admin: AdminClient<DefaultClientContext>,
+    producer: Producer,
+    admin: Admin,
+    /// Asks for bounds.
+    asker: BaseConsumer<Client>,
     fetchers: Fetchers,
-    /// True when everything under way was answered after `close`.
-    released: watch::Sender<bool>,
-    closing_done: tokio::sync::Mutex<()>,
-}
-
-/// What all threads share.
-struct State {
-    views: Vec<PartitionView>,
-    records_under_way: AtomicUsize,
-    bytes_under_way: AtomicUsize,
-    closing: AtomicBool,
-    condition: Mutex<Condition>,
-    stop: Mutex<bool>,
-    stop_changed: Condvar,
-}
-
-#[derive(Clone, Debug)]
-enum Condition {
-    Open,
-    /// No broker answers; appends are refused until one does.
-    Unreachable(String),
-    /// For good: the topic lost its end, or the producer its sequence.
-    Failed(String),
-}
-
-impl State {
-    fn stopped(&self) -> bool {
-        *self.stop.lock()
-    }
-
-    /// Waits this long; true at once when the threads are to end.
-    fn wait_stopped(&self, time: Duration) -> bool {
-        let mut stop = self.stop.lock();
-        if !*stop {
-            self.stop_changed.wait_for(&mut stop, time);
-        }
-        *stop
-    }
-
-    fn stop(&self) {
-        *self.stop.lock() = true;
-        self.stop_changed.notify_all();
-    }
-
-    fn fail(&self, detail: String) {
-        tracing::error!(detail, "the log failed and takes no more records until the next start");
-        *self.condition.lock() = Condition::Failed(detail);
-        self.wake_waiters();
-    }
-
-    fn set_unreachable(&self, why: Option<String>) {
-        let mut condition = self.condition.lock();
-        match (&*condition, why) {
-            (Condition::Failed(_), _) | (Condition::Open, None) => {}
-            (Condition::Unreachable(_), None) => {
-                tracing::info!("Kafka answers again");
-                *condition = Condition::Open;
-            }
-            (before, Some(why)) => {
-                if matches!(before, Condition::Open) {
-                    tracing::warn!(why, "Kafka does not answer; appends are refused until it does");
-                }
-                *condition = Condition::Unreachable(why);
-            }
-        }
-    }
-
-    fn wake_waiters(&self) {
-        for view in &self.views {
-            view.seen.send_modify(|_| {});
-        }
-    }
-}
-
-/// An append under way, kept by the producer until its delivery report.
-struct Waiting {
-    answer: oneshot::Sender<Result<Offset, AppendError>>,
-    bytes: usize,
-}
-
-/// Receives the producer's delivery reports.
-struct Reports(Arc<State>);
-
-impl ClientContext for Reports {
-    fn error(&self, error: KafkaError, reason: &str) {
-        if let KafkaError::Global(RDKafkaErrorCode::Fatal) = error {
-            self.0.fail(reason.to_owned());
-        } else {
-            tracing::debug!(%error, reason, "the Kafka client tells of an error");
-        }
-    }
-}
-
-impl ProducerContext for Reports {
-    type DeliveryOpaque = Box<Waiting>;
-
-    fn delivery(&self, report: &DeliveryResult<'_>, waiting: Box<Waiting>) {
-        self.0.records_under_way.fetch_sub(1, Ordering::AcqRel);
-        self.0.bytes_under_way.fetch_sub(waiting.bytes, Ordering::AcqRel);
-        let answer = match report {
-            Ok(message) => {
-                let last = offset(message.offset());
-                let view = usize::try_from(message.partition()).ok().and_then(|p| self.0.views.get(p));
-                if let Some(view) = view {
-                    view.raise_last(last);
-                }
-                Ok(Offset(last))
-            }
-            // Nobody judged these by what was sent before: the client library does not tell whether an earlier attempt
-            // may have arrived, so each of them may have.
-            Err((error, _)) => Err(AppendError::Unknown(error.to_string())),
-        };
-        // A caller that no longer waits is no reason not to keep its record.
-        let _ = waiting.answer.send(answer);
-    }
+    closing_done: tokio::sync::Mutex<bool>,
 }
 
 /// Our offset of a record that Kafka has at `kafka`. (Never negative for a record.)
@@ -326,63 +131,70 @@ fn kafka_partition(partition: Partition) -> i32 {
     i32::try_from(partition.0).unwrap_or(i32::MAX)
 }
 
+/// Says once that there are offsets without a record.
+fn tell_of_holes() {
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| {
+        tracing::warn!(
+            "the topic has offsets without a record; another producer writes to it in transactions"
+        );
+    });
+}
+
 impl KafkaLog {
     /// Opens the topic's log, and makes the topic if there is none. Blocks while the brokers are asked.
     ///
     /// # Errors
     /// See [`OpenError`]. A topic that is not as `options` asks is refused, never changed.
     pub fn open(options: Options) -> Result<Self, OpenError> {
-        let admin: AdminClient<_> = options.client().create().map_err(OpenError::Client)?;
-        let (admin, epoch) = ask(admin, &options)?;
-        let asker: BaseConsumer = options.consumer().create().map_err(OpenError::Client)?;
+        options.check()?;
+        let asker: BaseConsumer<Client> =
+            options.consumer().create_with_context(Client::default()).map_err(|e| OpenError::client(&e))?;
+        let admin: AdminClient<_> = options.admin().create().map_err(|e| OpenError::client(&e))?;
+        let runtime = watch::runtime().map_err(|e| OpenError::machine(&e))?;
+        // On a thread of its own, as the caller may be inside a runtime.
+        let (epoch, runtime) = thread::scope(|scope| {
+            let opening =
+                scope.spawn(|| (runtime.block_on(topic::make_or_check(&asker, &admin, &options)), runtime));
+            opening.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        let epoch = epoch?;
         let mut views = Vec::new();
         for partition in 0..options.partitions {
             let (low, high) = first_watermarks(&asker, &options, kafka_partition(Partition(partition)))?;
             views.push(PartitionView::new(watermark(low) + 1, watermark(high)));
         }
-        let state = Arc::new(State {
-            views,
-            records_under_way: AtomicUsize::new(0),
-            bytes_under_way: AtomicUsize::new(0),
-            closing: AtomicBool::new(false),
-            condition: Mutex::new(Condition::Open),
-            stop: Mutex::new(false),
-            stop_changed: Condvar::new(),
-        });
-        let producer =
-            options.producer().create_with_context(Reports(Arc::clone(&state))).map_err(OpenError::Client)?;
-        let follower = follow::consumer(&options, &state).map_err(OpenError::Client)?;
+        let state = Arc::new(State::new(views));
+        let producer = Producer::new(&options, &state).map_err(|e| OpenError::client(&e))?;
+        let follower = follow::consumer(&options, &state).map_err(|e| OpenError::client(&e))?;
         let shared = Arc::new(Shared {
             options,
             epoch,
             state,
             producer,
             admin,
+            asker,
             fetchers: Fetchers::new(),
-            released: watch::Sender::new(false),
-            closing_done: tokio::sync::Mutex::new(()),
+            closing_done: tokio::sync::Mutex::new(false),
         });
-        let mut log = Self { shared, threads: Vec::new() };
-        log.spawn("kafka-follow", move |options, state| follow::follow(&follower, options, state))?;
-        log.spawn("kafka-watch", move |options, state| follow::watch(&asker, options, state))?;
+        let log = Self { shared, threads: Mutex::default() };
+        log.spawn("kafka-produce", |shared| shared.producer.serve())?;
+        log.spawn("kafka-follow", move |shared| follow::follow(&follower, &shared.options, &shared.state))?;
+        log.spawn("kafka-watch", move |shared| watch::watch(shared, &runtime))?;
         Ok(log)
     }
 
-    fn spawn(
-        &mut self,
-        name: &str,
-        work: impl FnOnce(&Options, &Arc<State>) + Send + 'static,
-    ) -> Result<(), OpenError> {
-        let (options, state) = (self.shared.options.clone(), Arc::clone(&self.shared.state));
-        let thread = thread::Builder::new().name(name.to_owned()).spawn(move || work(&options, &state));
-        self.threads.push(thread.map_err(OpenError::Thread)?);
+    fn spawn(&self, name: &str, work: impl FnOnce(&Shared) + Send + 'static) -> Result<(), OpenError> {
+        let shared = Arc::clone(&self.shared);
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(move || work(&shared));
+        self.threads.lock().push(thread.map_err(|e| OpenError::machine(&e))?);
         Ok(())
     }
 }
 
 /// Watermarks of a partition that may just have been made: for moments a broker may not know yet that it leads it.
 fn first_watermarks(
-    asker: &BaseConsumer,
+    asker: &BaseConsumer<Client>,
     options: &Options,
     partition: i32,
 ) -> Result<(i64, i64), OpenError> {
@@ -399,36 +211,35 @@ fn first_watermarks(
                 | Code::FencedLeaderEpoch
                 | Code::UnknownLeaderEpoch,
             )) if Instant::now() < deadline => thread::sleep(topic::LOOK_EVERY),
-            Err(error) => return Err(OpenError::Unreachable(format!("partition {partition}: {error}"))),
+            Err(error) => {
+                return Err(OpenError::Unreachable(format!(
+                    "{}: partition {partition}: {error}",
+                    options.brokers
+                )));
+            }
         }
     }
 }
 
-/// Makes or checks the topic on a thread of its own, as the caller may be inside a runtime.
-fn ask(
-    admin: AdminClient<DefaultClientContext>,
-    options: &Options,
-) -> Result<(AdminClient<DefaultClientContext>, Epoch), OpenError> {
-    thread::scope(|scope| {
-        scope
-            .spawn(|| {
-                let runtime =
-                    tokio::runtime::Builder::new_current_thread().build().map_err(OpenError::Thread)?;
-                let epoch = runtime.block_on(topic::make_or_check(&admin, options))?;
-                Ok((admin, epoch))
-            })
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
-}
-
 impl Drop for KafkaLog {
     fn drop(&mut self) {
+        self.shared.state.begin_closing();
         self.shared.state.stop();
-        for thread in self.threads.drain(..) {
-            // A panic of the thread was told when it happened.
-            let _ = thread.join();
-        }
+        self.shared.state.end(CLOSED);
+        join(std::mem::take(&mut *self.threads.lock()));
+    }
+}
+
+/// Waits for the threads' ends.
+fn join(threads: Vec<JoinHandle<()>>) {
+    // The last owner may be dropped by a waker that one of them calls; that one cannot wait for its own end, nor for the
+    // others, which may wait for it in turn. They end by themselves.
+    if threads.iter().any(|t| t.thread().id() == thread::current().id()) {
+        return;
+    }
+    for thread in threads {
+        // A panic of the thread was told when it happened.
+        let _ = thread.join();
     }
 }
 
@@ -437,38 +248,17 @@ impl Shared {
         self.state.views.get(partition.0 as usize).ok_or(ReadError::NoPartition(partition))
     }
 
-    /// Why nothing more will become durable, if so.
-    fn ended(&self) -> Option<ReadError> {
-        if *self.released.borrow() {
-            return Some(ReadError::Unavailable("the log is closed".to_owned()));
+    /// Why nothing more will become durable or be read, if so.
+    fn alive(&self) -> Result<(), ReadError> {
+        match &*self.state.ended.borrow() {
+            Some(why) => Err(ReadError::Unavailable(why.clone())),
+            None => Ok(()),
         }
-        match &*self.state.condition.lock() {
-            Condition::Failed(detail) => Some(ReadError::Unavailable(detail.clone())),
-            Condition::Open | Condition::Unreachable(_) => None,
-        }
-    }
-
-    /// Counts an append in, if there is room.
-    fn reserve(&self, bytes: usize) -> bool {
-        let (records, all) = (&self.state.records_under_way, &self.state.bytes_under_way);
-        let before = records.fetch_add(1, Ordering::AcqRel);
-        let bytes_before = all.fetch_add(bytes, Ordering::AcqRel);
-        let room = before < self.options.queue_records_max
-            && (before == 0 || bytes_before + bytes <= self.options.queue_bytes_max);
-        if !room {
-            self.give_back(bytes);
-        }
-        room
-    }
-
-    fn give_back(&self, bytes: usize) {
-        self.state.records_under_way.fetch_sub(1, Ordering::AcqRel);
-        self.state.bytes_under_way.fetch_sub(bytes, Ordering::AcqRel);
     }
 
     async fn fetch(self: &Arc<Self>, wanted: Wanted) -> Result<Vec<Record>, ReadError> {
         let Ok(_permit) = self.fetchers.permits.acquire().await else {
-            return Err(ReadError::Unavailable("the log is closed".to_owned()));
+            return Err(ReadError::Unavailable(CLOSED.to_owned()));
         };
         let (partition, after) = (wanted.partition, wanted.after);
         let shared = Arc::clone(self);
@@ -476,20 +266,21 @@ impl Shared {
             let page = shared.fetchers.page(&shared.options, &wanted)?;
             if page.is_none() {
                 // Gone meanwhile; learn up to where.
-                let asker: Result<BaseConsumer, _> = shared.options.consumer().create();
-                let low = asker.and_then(|asker| {
-                    asker.fetch_watermarks(
+                let (low, _) = shared
+                    .asker
+                    .fetch_watermarks(
                         &shared.options.topic,
                         kafka_partition(partition),
                         shared.options.request_timeout,
                     )
-                });
-                let (low, _) = low.map_err(|e| ReadError::Unavailable(e.to_string()))?;
+                    .map_err(|error| ReadError::Unavailable(error.to_string()))?;
                 shared.view(partition)?.raise_first(watermark(low) + 1);
             }
             Ok(page)
         });
-        match fetched.await.unwrap_or_else(|e| Err(ReadError::Unavailable(e.to_string())))? {
+        let page = fetched.await.unwrap_or_else(|e| Err(ReadError::Unavailable(e.to_string())))?;
+        self.alive()?;
+        match page {
             Some(page) => Ok(page),
             None => {
                 let first = self.view(partition)?.bounds().first;
@@ -518,28 +309,7 @@ impl EventLog for KafkaLog {
         if payload.len() > RECORD_BYTES_MAX {
             return Err(AppendError::TooLarge { bytes: payload.len(), limit_bytes: RECORD_BYTES_MAX });
         }
-        self.healthy().map_err(AppendError::Unavailable)?;
-        let bytes = payload.len() + ENTRY_BYTES;
-        let overloaded = AppendError::Overloaded { retry_after: Duration::from_millis(50) };
-        if !self.shared.reserve(bytes) {
-            return Err(overloaded);
-        }
-        let (answer, receiver) = oneshot::channel();
-        let record =
-            BaseRecord::with_opaque_to(&self.shared.options.topic, Box::new(Waiting { answer, bytes }))
-                .partition(kafka_partition(partition));
-        let sent = self.shared.producer.send::<(), [u8]>(record.payload(&payload));
-        match sent {
-            Ok(()) => Ok(Append::new(receiver)),
-            Err((error, _)) => {
-                self.shared.give_back(bytes);
-                match error {
-                    KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) => Err(overloaded),
-                    // Refused before it was queued, so it was never sent.
-                    error => Err(AppendError::Unavailable(error.to_string())),
-                }
-            }
-        }
+        self.shared.producer.append(partition, &payload).map(Append::new)
     }
 
     fn read(
@@ -556,9 +326,7 @@ impl EventLog for KafkaLog {
             let mut seen = view.seen.subscribe();
             let known = view.bounds().last.0;
             loop {
-                if *self.shared.released.borrow() {
-                    return Err(ReadError::Unavailable("the log is closed".to_owned()));
-                }
+                self.shared.alive()?;
                 seen.borrow_and_update();
                 match view.read(after, known, records_max, bytes_max)? {
                     From::Memory(page) => return Ok(page),
@@ -567,9 +335,7 @@ impl EventLog for KafkaLog {
                         return self.shared.fetch(wanted).await;
                     }
                     From::Soon => {
-                        if let Some(ended) = self.shared.ended() {
-                            return Err(ended);
-                        }
+                        self.shared.alive()?;
                         let come = tokio::time::timeout(self.shared.options.request_timeout, seen.changed());
                         if come.await.is_err() {
                             return Err(ReadError::Unavailable("the newest records do not come".to_owned()));
@@ -584,9 +350,7 @@ impl EventLog for KafkaLog {
         Box::pin(async move {
             let mut seen = self.shared.view(partition)?.seen.subscribe();
             while *seen.borrow_and_update() <= offset.0 {
-                if let Some(ended) = self.shared.ended() {
-                    return Err(ended);
-                }
+                self.shared.alive()?;
                 let _ = seen.changed().await;
             }
             Ok(())
@@ -597,9 +361,7 @@ impl EventLog for KafkaLog {
     fn trim(&self, partition: Partition, up_to: Offset) -> BoxFuture<'_, Result<(), ReadError>> {
         Box::pin(async move {
             let view = self.shared.view(partition)?;
-            if let Some(ended) = self.shared.ended() {
-                return Err(ended);
-            }
+            self.shared.alive()?;
             let Bounds { first, last } = view.bounds();
             let up_to = up_to.0.min(last.0);
             if up_to < first.0 {
@@ -625,38 +387,39 @@ impl EventLog for KafkaLog {
 
     fn healthy(&self) -> Result<(), String> {
         if self.shared.state.closing.load(Ordering::Acquire) {
-            return Err("the log is closed".to_owned());
+            return Err(CLOSED.to_owned());
         }
-        match &*self.shared.state.condition.lock() {
-            Condition::Open => Ok(()),
-            Condition::Unreachable(detail) => Err(format!("Kafka does not answer: {detail}")),
-            Condition::Failed(detail) => {
-                Err(format!("the log failed and takes no more records until the next start: {detail}"))
-            }
-        }
+        self.shared.state.health().objection().map_or(Ok(()), Err)
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
-        self.shared.state.closing.store(true, Ordering::Release);
+        self.shared.state.begin_closing();
         Box::pin(async move {
-            let _one_at_a_time = self.shared.closing_done.lock().await;
-            if *self.shared.released.borrow() {
+            let mut done = self.shared.closing_done.lock().await;
+            if *done {
                 return;
             }
             let shared = Arc::clone(&self.shared);
-            let flushed = tokio::task::spawn_blocking(move || {
-                let time = shared.options.delivery_timeout + Duration::from_secs(1);
-                if let Err(error) = shared.producer.flush(time) {
-                    tracing::warn!(%error, "not everything under way was answered");
-                }
+            let threads = std::mem::take(&mut *self.threads.lock());
+            let closed = tokio::task::spawn_blocking(move || {
+                shared.producer.flush(shared.options.delivery_timeout + Duration::from_secs(1));
+                shared.state.stop();
+                shared.state.end(CLOSED);
                 shared.fetchers.clear();
+                join(threads);
             });
-            if let Err(error) = flushed.await {
-                tracing::warn!(%error, "flushing stopped");
+            if let Err(error) = closed.await {
+                tracing::warn!(%error, "closing stopped");
             }
-            self.shared.state.stop();
-            self.shared.released.send_replace(true);
-            self.shared.state.wake_waiters();
+            *done = true;
         })
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn join_group(&self, group: &str) -> Box<dyn Membership> {
+        Box::new(group::Member::join(&self.shared.options, group, self.shared.state.ended.subscribe()))
     }
 }

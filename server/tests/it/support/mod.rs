@@ -1,6 +1,7 @@
 //! Servers to test: [`Server`] inside the test's process, [`process::Process`] the built binary.
 
 pub(crate) mod process;
+pub(crate) mod shared;
 
 use client::{Ack, Error, Options, Rest, Socket};
 use protocol::{
@@ -11,7 +12,7 @@ use protocol::{
     rest::AuthAnswer,
 };
 use server::{
-    compose::{self, Running},
+    compose::{self, Running, engines::Engines},
     config::{Config, ConfigFile, LogEngine, StoreEngine, load},
 };
 use std::net::SocketAddr;
@@ -116,6 +117,13 @@ impl Server {
         config.server.data = folder.path().join("data");
         change(&mut config);
         Self::run(config, Some(folder)).await
+    }
+
+    /// Over engines that it shares with others.
+    pub(crate) async fn over(config: Config, engines: Engines) -> Self {
+        let started = compose::start_over(&config, &transformer_styles::all(), engines).await;
+        let running = started.expect("the server starts");
+        Self { address: running.address(), config, running, folder: None }
     }
 
     async fn run(config: Config, folder: Option<TempDir>) -> Self {

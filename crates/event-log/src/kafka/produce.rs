@@ -1,0 +1,216 @@
+//! Appends on their way: the bound in front of the producer, its delivery reports, and barriers.
+//!
+//! A *barrier* is a record without a value (Kafka's null) and with the header [`BARRIER_HEADER`]. It is written to
+//! a partition where an append was answered "unknown": Kafka appends in order and acknowledges in order, so once the barrier
+//! is durable, whatever came before it is, and the bounds hold it. Readers see it as an empty record, so offsets stay dense.
+
+use super::{Options, offset, state::State};
+use crate::{AppendError, Offset, Partition};
+use bytes::Bytes;
+use rdkafka::{
+    ClientContext,
+    config::RDKafkaLogLevel,
+    error::{KafkaError, RDKafkaErrorCode},
+    message::{DeliveryResult, Header, Message, OwnedHeaders},
+    producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext},
+};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+use tokio::sync::oneshot;
+
+/// The header by which other readers of the topic know a barrier.
+pub const BARRIER_HEADER: &str = "twitchy-barrier";
+/// What an append under way takes besides its payload: its entry here and the client library's.
+const ENTRY_BYTES: usize = 512;
+/// How long the polling thread waits for reports before it looks whether it should end.
+const POLL_EVERY: Duration = Duration::from_millis(100);
+/// A guess for whoever was refused: as long as some batches take.
+const RETRY_AFTER: Duration = Duration::from_millis(50);
+
+type Answer = oneshot::Sender<Result<Offset, AppendError>>;
+
+/// An append under way, kept by the client library until its delivery report.
+pub(super) struct Waiting {
+    answer: Answer,
+    partition: Partition,
+    bytes: usize,
+    /// What was durable before it was handed over: it cannot come to lie there or before.
+    known: u64,
+}
+
+/// The producer and its bound.
+pub(super) struct Producer {
+    client: BaseProducer<Reports>,
+    state: Arc<State>,
+    topic: String,
+    records_max: usize,
+    bytes_max: usize,
+}
+
+impl Producer {
+    pub(super) fn new(options: &Options, state: &Arc<State>) -> Result<Self, KafkaError> {
+        Ok(Self {
+            client: options.producer().create_with_context(Reports(Arc::clone(state)))?,
+            state: Arc::clone(state),
+            topic: options.topic.clone(),
+            records_max: options.queue_records_max,
+            bytes_max: options.queue_bytes_max,
+        })
+    }
+
+    /// Hands delivery reports out until the log is stopped.
+    pub(super) fn serve(&self) {
+        while !self.state.stopped() {
+            self.client.poll(POLL_EVERY);
+        }
+    }
+
+    /// Waits until everything under way was answered.
+    pub(super) fn flush(&self, timeout: Duration) {
+        if let Err(error) = self.client.flush(timeout) {
+            tracing::warn!(%error, "not everything under way was answered");
+        }
+    }
+
+    /// Hands a record over.
+    pub(super) fn append(
+        &self,
+        partition: Partition,
+        payload: &Bytes,
+    ) -> Result<oneshot::Receiver<Result<Offset, AppendError>>, AppendError> {
+        // Held until the record is handed over: see `state`.
+        let health = self.state.health();
+        if self.state.closing.load(Ordering::Acquire) {
+            return Err(AppendError::Unavailable("the log is closed".to_owned()));
+        }
+        if let Some(objection) = health.objection() {
+            return Err(AppendError::Unavailable(objection));
+        }
+        self.send(partition, Some(payload))
+    }
+
+    /// Hands a barrier over; unlike an append, while the log is not well.
+    pub(super) fn barrier(
+        &self,
+        partition: Partition,
+    ) -> Result<oneshot::Receiver<Result<Offset, AppendError>>, AppendError> {
+        self.send(partition, None)
+    }
+
+    fn send(
+        &self,
+        partition: Partition,
+        payload: Option<&Bytes>,
+    ) -> Result<oneshot::Receiver<Result<Offset, AppendError>>, AppendError> {
+        let bytes = payload.map_or(0, Bytes::len) + ENTRY_BYTES;
+        if !self.reserve(bytes) {
+            return Err(AppendError::Overloaded { retry_after: RETRY_AFTER });
+        }
+        let known = self.state.views.get(partition.0 as usize).map_or(0, |view| view.bounds().last.0);
+        let (answer, receiver) = oneshot::channel();
+        let waiting = Waiting { answer, partition, bytes, known };
+        let record = BaseRecord::<[u8], [u8], _>::with_opaque_to(&self.topic, Box::new(waiting))
+            .partition(super::kafka_partition(partition));
+        let record = match payload {
+            Some(payload) => record.payload(payload),
+            None => {
+                record.headers(OwnedHeaders::new().insert(Header { key: BARRIER_HEADER, value: Some("1") }))
+            }
+        };
+        match self.client.send(record) {
+            Ok(()) => Ok(receiver),
+            Err((error, _)) => {
+                self.state.give_back(bytes);
+                Err(match error {
+                    KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) => {
+                        AppendError::Overloaded { retry_after: RETRY_AFTER }
+                    }
+                    // Refused before it was queued, so it was never sent.
+                    error => AppendError::Unavailable(error.to_string()),
+                })
+            }
+        }
+    }
+
+    /// Counts an append in, if there is room.
+    fn reserve(&self, bytes: usize) -> bool {
+        let before = self.state.records_under_way.fetch_add(1, Ordering::AcqRel);
+        let bytes_before = self.state.bytes_under_way.fetch_add(bytes, Ordering::AcqRel);
+        let room = before < self.records_max
+            && (before == 0 || bytes_before.saturating_add(bytes) <= self.bytes_max);
+        if !room {
+            self.state.give_back(bytes);
+        }
+        room
+    }
+}
+
+impl State {
+    /// Counts an append out.
+    fn give_back(&self, bytes: usize) {
+        self.records_under_way.fetch_sub(1, Ordering::AcqRel);
+        self.bytes_under_way.fetch_sub(bytes, Ordering::AcqRel);
+    }
+}
+
+/// Receives the producer's delivery reports and complaints.
+pub(super) struct Reports(Arc<State>);
+
+impl ClientContext for Reports {
+    fn log(&self, _level: RDKafkaLogLevel, facility: &str, text: &str) {
+        tracing::debug!(facility, text, "the Kafka client says");
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        match error {
+            KafkaError::Global(RDKafkaErrorCode::Fatal) => self.0.fail(reason),
+            // Refuse at once instead of letting appends wait for their timeout; the watch finds out when it is over.
+            KafkaError::Global(RDKafkaErrorCode::AllBrokersDown) => self.0.unreachable(reason),
+            error => tracing::debug!(%error, reason, "the Kafka client tells of an error"),
+        }
+    }
+}
+
+impl ProducerContext for Reports {
+    type DeliveryOpaque = Box<Waiting>;
+
+    fn delivery(&self, report: &DeliveryResult<'_>, waiting: Box<Waiting>) {
+        let state = &self.0;
+        let Waiting { answer, partition, bytes, known } = *waiting;
+        let unknown = |why: String| {
+            metrics::counter!("twitchy_log_delivery_failures_total").increment(1);
+            state.uncertain(partition.0, &why);
+            Err(AppendError::Unknown(why))
+        };
+        let answered = match report {
+            // The client library does not tell whether an earlier attempt may have arrived, so it may have.
+            Err((error, _)) => unknown(error.to_string()),
+            // A repeated attempt that the broker had seen too long ago to know its place.
+            Ok(message) if message.offset() < 0 => {
+                unknown("it is written, but the broker does not know where".to_owned())
+            }
+            Ok(message) => {
+                let at = offset(message.offset());
+                if at <= known {
+                    let why = format!(
+                        "partition {} took a record as {at} after {known}: its end was lost, or the topic made anew",
+                        partition.0
+                    );
+                    state.fail(&why);
+                    Err(AppendError::Unknown(why))
+                } else {
+                    if let Some(view) = state.views.get(partition.0 as usize) {
+                        view.raise_last(at);
+                    }
+                    Ok(Offset(at))
+                }
+            }
+        };
+        // Only now: while anything is counted as under way, nothing is made certain.
+        state.give_back(bytes);
+        // A caller that no longer waits is no reason not to keep its record.
+        let _ = answer.send(answered);
+    }
+}
