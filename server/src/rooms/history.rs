@@ -11,7 +11,11 @@ use super::{
     tail::{READ_BYTES_MAX, READ_RECORDS_MAX, decode},
 };
 use crate::persist::Marks;
-use chat::{message::Logged, nonces::Verdict};
+use chat::{
+    message::Logged,
+    nonces::{RACE_MS, Verdict},
+    time::Millis,
+};
 use chat_store::{MessageStore, PAGE_ROWS_MAX, Page, StoreError};
 use event_log::{EventLog, Offset, ReadError};
 use protocol::ids::{MessageId, Seq};
@@ -124,8 +128,24 @@ impl History {
         Ok(page)
     }
 
-    /// One message, if the room has it.
+    /// One message, if the room has it. One that somebody saw at another gateway a moment ago is waited for.
     pub async fn message(&self, room: &Room, id: MessageId) -> Result<Option<Logged>, HistoryError> {
+        let found = self.look_for(room, id).await?;
+        if found.is_some() || !room.shared || !is_young(id, room.world.now()) {
+            return Ok(found);
+        }
+        let comes = async {
+            while room.feed.find(id).is_none() {
+                room.feed.reached(Seq(room.feed.last().0 + 1)).await;
+            }
+        };
+        if timeout(SHARED_LAG_MAX, comes).await.is_err() {
+            return Ok(None);
+        }
+        self.look_for(room, id).await
+    }
+
+    async fn look_for(&self, room: &Room, id: MessageId) -> Result<Option<Logged>, HistoryError> {
         // The mark first: what the persister writes while the store is read is then still looked for in the log.
         let stored = Seq(self.marks.stored(room.partition).0);
         if let Some(found) = self.store.message(room.id(), id).await? {
@@ -261,6 +281,12 @@ impl History {
         }
         Ok(Some(found))
     }
+}
+
+/// May the message have been accepted so short a time ago that it is not everywhere yet? A clock may be off by some time.
+fn is_young(id: MessageId, now: Millis) -> bool {
+    let made_at = id.0.get_timestamp().map(|at| at.to_unix()).map(|(seconds, _)| seconds * 1_000);
+    made_at.is_some_and(|made_at| made_at + RACE_MS >= now.0)
 }
 
 /// A part of the log: after one place, up to another, so many messages.

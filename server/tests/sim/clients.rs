@@ -218,7 +218,7 @@ impl Writer {
                 let now = self.sim.world.nanos();
                 line.first_sent.get_or_insert(now);
                 let Line { room, text, nonce, reply_to, .. } = line.clone();
-                if self.dice.percent(3) {
+                if self.dice.percent(self.sim.plan.twins) {
                     line.afloat = true;
                     tokio::spawn(twin(
                         self.sim.clone(),
@@ -257,7 +257,11 @@ impl Writer {
     }
 
     async fn refused(&mut self, t0: u64, line: Line, code: ErrorCode) {
-        let passing = matches!(code, ErrorCode::Overloaded | ErrorCode::StorageFull | ErrorCode::Unavailable);
+        // What is answered was accepted by another gateway, and this one has not heard of it.
+        let early =
+            code == ErrorCode::MessageNotFound && self.sim.brokers.is_some() && line.reply_to.is_some();
+        let passing =
+            early || matches!(code, ErrorCode::Overloaded | ErrorCode::StorageFull | ErrorCode::Unavailable);
         if !passing {
             self.sim.problem(format!("{} was refused as {}", line.nonce, code.as_str()));
         }
@@ -283,7 +287,8 @@ impl Writer {
         let mut again: Vec<(u64, Line)> = std::mem::take(&mut self.in_flight).into_values().collect();
         again.sort_by_key(|(_, line)| line.first_sent);
         for (t0, mut line) in again.into_iter().rev() {
-            line.afloat |= !told;
+            // Another gateway knows nothing of what this one was told.
+            line.afloat |= !told || self.sim.brokers.is_some();
             self.record(t0, &line, Outcome::Unknown { why: format!("{end:?}") });
             if self.has_hope(&line) {
                 self.lines.push_front(line);
@@ -554,11 +559,11 @@ pub async fn read_pages(sim: Arc<Sim>, dice: Dice) {
     loop {
         tokio::time::sleep(dice.millis(100..=4_000)).await;
         let slug = sim.room(&dice);
-        let Some(process) = sim.front.lock().clone() else { continue };
+        let Some(process) = sim.gateway() else { continue };
         let Some(room) = process.gateway.rooms.get(&slug).cloned() else { continue };
         let after = if dice.percent(50) { Seq(0) } else { places.get(&slug).copied().unwrap_or_default() };
         let limit = dice.pick(&[5, 100]);
-        let (t0, connection) = (sim.world.nanos(), sim.connection_number());
+        let (t0, connection) = (process.heard_until(&sim, &slug), sim.connection_number());
         let page = process.gateway.history.after(&room, after, limit);
         // Out of reach, or the process died under it.
         let Ok(Ok(page)) = tokio::time::timeout(ANSWER_MAX, page).await else { continue };

@@ -87,17 +87,29 @@ struct State {
 }
 
 /// The newest offset that may be seen. Not a `watch`, which wakes those who wait in an order of chance.
-struct Visible {
+pub struct Visible {
     last: AtomicU64,
     changed: Notify,
 }
 
 impl Visible {
-    fn last(&self) -> u64 {
+    pub fn new(last: u64) -> Self {
+        Self { last: AtomicU64::new(last), changed: Notify::new() }
+    }
+
+    pub fn changed(&self) -> tokio::sync::futures::Notified<'_> {
+        self.changed.notified()
+    }
+
+    pub fn wake(&self) {
+        self.changed.notify_waiters();
+    }
+
+    pub fn last(&self) -> u64 {
         self.last.load(Ordering::Relaxed)
     }
 
-    fn raise(&self, to: u64) {
+    pub fn raise(&self, to: u64) {
         self.last.fetch_max(to, Ordering::Relaxed);
         self.changed.notify_waiters();
     }
@@ -135,10 +147,7 @@ impl SimLog {
             queues: lasts.iter().map(|_| VecDeque::new()).collect(),
             hidden: lasts.iter().map(|_| Vec::new()).collect(),
         };
-        let visible = lasts
-            .into_iter()
-            .map(|last| Visible { last: AtomicU64::new(last), changed: Notify::new() })
-            .collect();
+        let visible = lasts.into_iter().map(Visible::new).collect();
         Arc::new(Self {
             disk,
             life,

@@ -5,7 +5,8 @@ use crate::{
     life::Life,
     log::SimLog,
     net::{self, ClientEnd, Cutter, Line},
-    run::Sim,
+    run::{Node, Sim},
+    shared_log::SharedLog,
     store::SimStore,
 };
 use chat::{
@@ -15,6 +16,7 @@ use chat::{
 };
 use chat_store::{AccountStore, Created, MessageStore, SessionStore, Store};
 use event_log::{EventLog, Offset, Partition};
+use futures_util::FutureExt;
 use protocol::ids::UserId;
 use server::{
     auth::{
@@ -24,7 +26,6 @@ use server::{
         secret::Keys,
         tokens::{AccessTokens, Claim},
     },
-    config::Role,
     following::{self, Following},
     gateway::{self, Gateway, connection, registry::Registry},
     limits::{self, Limits},
@@ -46,6 +47,9 @@ const SECRET: &str = "only for simulated tokens, of which nobody else ever hears
 const TOKEN_TTL: Duration = Duration::from_secs(7 * 24 * 3600);
 /// As in the settings' default.
 pub const HEARTBEAT: Duration = Duration::from_secs(30);
+/// How far the feed of a process may be behind what it has heard of a shared log: some reads of 100 ms, and pauses of a
+/// second after those that failed.
+const TAIL_LAG: Duration = Duration::from_secs(6);
 /// How long a stop may take.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -53,62 +57,105 @@ const GRACE: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct Process {
     pub life: Arc<Life>,
-    pub log: Arc<SimLog>,
+    pub log: Log,
     pub store: Arc<dyn Store>,
     pub gateway: Arc<Gateway>,
     pub marks: Arc<Marks>,
     pub calls: mpsc::UnboundedSender<Call>,
 }
 
+/// A process's log: its own, or its view of the brokers'.
+#[derive(Clone)]
+pub enum Log {
+    Own(Arc<SimLog>),
+    Shared(Arc<SharedLog>),
+}
+
+impl Log {
+    fn open(sim: &Sim, node: &Node, life: &Arc<Life>, tasks: &mut JoinSet<Ended>) -> Self {
+        let (life, dice, trace) = (life.clone(), sim.dice.fork(), sim.trace.clone());
+        let partitions = (0..sim.plan.partitions).map(Partition);
+        let Some(brokers) = &sim.brokers else {
+            let (disk, faults) = (sim.disk.clone(), sim.log_faults.clone());
+            let log = SimLog::open(disk, life, dice, trace, faults, sim.plan.queue_max);
+            for partition in partitions {
+                let log = log.clone();
+                tasks.spawn(async move {
+                    log.write(partition).await;
+                    None
+                });
+            }
+            return Self::Own(log);
+        };
+        let own = node.trouble.clone();
+        let log = SharedLog::open(brokers.clone(), life, dice, trace, own, &sim.plan);
+        tasks.spawn(log.clone().watch().map(|()| None));
+        for partition in partitions {
+            tasks.spawn(log.clone().write(partition).map(|()| None));
+            tasks.spawn(log.clone().follow(partition).map(|()| None));
+        }
+        Self::Shared(log)
+    }
+
+    pub fn port(&self) -> Arc<dyn EventLog> {
+        match self {
+            Self::Own(log) => log.clone(),
+            Self::Shared(log) => log.clone(),
+        }
+    }
+
+    /// There is space again.
+    pub fn space_again(&self) {
+        if let Self::Own(log) = self {
+            log.space_again();
+        }
+    }
+
+    fn crash(&self) {
+        match self {
+            Self::Own(log) => log.crash(),
+            Self::Shared(log) => log.crash(),
+        }
+    }
+}
+
 /// What a task of the process says when it ends.
 type Ended = Option<String>;
 
-/// Runs process after process until the run is over.
-pub async fn supervise(sim: Arc<Sim>) {
+/// Runs process after process in one place until the run is over.
+pub async fn supervise(sim: Arc<Sim>, node: Arc<Node>) {
+    let name = node.name();
     loop {
         let life = Arc::new(Life::new(sim.next_death()));
         let mut tasks = JoinSet::new();
-        let log = SimLog::open(
-            sim.disk.clone(),
-            life.clone(),
-            sim.dice.fork(),
-            sim.trace.clone(),
-            sim.log_faults.clone(),
-            sim.plan.queue_max,
-        );
-        for partition in 0..sim.plan.partitions {
-            let log = log.clone();
-            tasks.spawn(async move {
-                log.write(Partition(partition)).await;
-                None
-            });
-        }
+        let log = Log::open(&sim, &node, &life, &mut tasks);
         let store =
             SimStore::open(sim.store_disk.clone(), life.clone(), sim.dice.fork(), sim.store_faults.clone());
-        *sim.life.lock() = Some(life.clone());
-        sim.trace.note(|| "process: starts".to_owned());
+        *node.life.lock() = Some(life.clone());
+        sim.trace.note(|| format!("{name}: starts"));
         let (calls, received) = mpsc::unbounded_channel();
         let booted = tokio::select! {
             biased;
             () = life.ended() => Err("died while starting".to_owned()),
-            booted = boot(&sim, life.clone(), log.clone(), store, calls, &mut tasks) => booted,
+            booted = boot(&sim, &node, life.clone(), log.clone(), store, calls, &mut tasks) => booted,
         };
         match booted {
             Ok(process) => {
-                sim.trace.note(|| "process: ready".to_owned());
-                *sim.front.lock() = Some(process.clone());
+                sim.trace.note(|| format!("{name}: ready"));
+                *node.front.lock() = Some(process.clone());
                 sim.front_changed.notify_waiters();
-                serve(&sim, &process, received, &mut tasks).await;
-                *sim.front.lock() = None;
+                serve(&sim, &node, &process, received, &mut tasks).await;
+                *node.front.lock() = None;
             }
-            Err(why) => sim.trace.note(|| format!("process: did not start: {why}")),
+            Err(why) => sim.trace.note(|| format!("{name}: did not start: {why}")),
         }
         let crashed = !life.alive();
         life.kill();
         // Its tasks have no effect any more; now they are dropped.
         tasks.shutdown().await;
         log.crash();
-        if crashed {
+        // A store that is a server of its own does not crash with a process.
+        if crashed && sim.brokers.is_none() {
             sim.store_disk.crash(&sim.dice, &sim.trace).await;
         }
         let restart_ms = if sim.is_healed() { 100 } else { sim.plan.restart_ms };
@@ -119,6 +166,7 @@ pub async fn supervise(sim: Arc<Sim>) {
 /// Until it dies, a part breaks, or it is asked to stop.
 async fn serve(
     sim: &Sim,
+    node: &Node,
     process: &Process,
     mut calls: mpsc::UnboundedReceiver<Call>,
     tasks: &mut JoinSet<Ended>,
@@ -127,12 +175,12 @@ async fn serve(
         tokio::select! {
             biased;
             () = process.life.ended() => {
-                sim.trace.note(|| "process: killed".to_owned());
+                sim.trace.note(|| format!("{}: killed", node.name()));
                 return;
             }
             Some(ended) = tasks.join_next() => {
                 if let Ok(Some(reason)) = ended {
-                    sim.trace.note(|| format!("process: a part broke: {reason}"));
+                    sim.trace.note(|| format!("{}: a part broke: {reason}", node.name()));
                     break;
                 }
             }
@@ -153,13 +201,13 @@ async fn serve(
         }
     }
     // As `compose::Running::stopped` does.
-    sim.trace.note(|| "process: stops".to_owned());
-    *sim.front.lock() = None;
+    sim.trace.note(|| format!("{}: stops", node.name()));
+    *node.front.lock() = None;
     process.gateway.stopping.cancel();
     process.gateway.tasks.close();
     let stop = async {
         let _ = tokio::time::timeout(GRACE, process.gateway.tasks.wait()).await;
-        process.log.close().await;
+        process.log.port().close().await;
         process.store.close().await;
     };
     tokio::select! {
@@ -179,19 +227,20 @@ pub enum Call {
 
 async fn boot(
     sim: &Sim,
+    node: &Node,
     life: Arc<Life>,
-    sim_log: Arc<SimLog>,
+    sim_log: Log,
     store: Arc<SimStore>,
     calls: mpsc::UnboundedSender<Call>,
     tasks: &mut JoinSet<Ended>,
 ) -> Result<Process, String> {
-    let log: Arc<dyn EventLog> = sim_log.clone();
+    let log = sim_log.port();
     let store: Arc<dyn Store> = store;
-    let world: Arc<dyn World> = sim.world.clone();
+    let world: Arc<dyn World> = node.world.clone();
     let ring = RingLimits { messages_max: sim.plan.ring_messages, bytes_max: 1024 * 1024 };
     let rooms = Directory::new(sim.plan.rooms.clone(), &transformer_styles::all(), &log, ring, &world)
         .map_err(|e| e.to_string())?;
-    let following = Following::prepare(&log, &store, &rooms, &[Role::Gateway, Role::Persist], &world).await;
+    let following = Following::prepare(&log, &store, &rooms, &node.roles, &world).await;
     let Following { marks, history, work } = following.map_err(|e| e.to_string())?;
     for work in work {
         tasks.spawn(async move { Some(work.run.await) });
@@ -259,23 +308,35 @@ fn keys() -> Keys {
 impl Process {
     /// Gives up what is older than this, as the housekeeping does.
     pub async fn trim(&self, before: Millis) {
-        for partition in (0..self.log.partitions()).map(Partition) {
+        let log = self.log.port();
+        for partition in (0..log.partitions()).map(Partition) {
             let stored: Offset = self.marks.stored(partition);
-            let _ = following::trim(self.log.as_ref(), partition, before, stored).await;
+            let _ = following::trim(log.as_ref(), partition, before, stored).await;
         }
     }
 
+    /// Up to when it has certainly heard of all that is in a room's log; nanoseconds of the run.
+    pub fn heard_until(&self, sim: &Sim, room: &str) -> u64 {
+        let Log::Shared(log) = &self.log else { return sim.world.nanos() };
+        let room = self.gateway.rooms.get(room).expect("a room of the plan");
+        let behind = log.complete_until(room.partition).elapsed() + TAIL_LAG;
+        sim.world.nanos().saturating_sub(u64::try_from(behind.as_nanos()).expect("runs are short"))
+    }
+
     /// Is everything that is in the log in the store?
-    pub fn is_stored(&self) -> bool {
-        (0..self.log.partitions())
-            .map(Partition)
-            .all(|p| self.log.bounds(p).is_ok_and(|bounds| bounds.last <= self.marks.stored(p)))
+    pub fn is_stored(&self, sim: &Sim) -> bool {
+        let log = self.log.port();
+        (0..log.partitions()).map(Partition).all(|p| {
+            let last = sim.brokers.as_ref().map_or(0, |brokers| brokers.last(p));
+            let stored = self.marks.stored(p);
+            stored.0 >= last && log.bounds(p).is_ok_and(|bounds| bounds.last <= stored)
+        })
     }
 }
 
 /// Connects to whoever serves; `None` if nobody does.
 pub fn connect(sim: &Sim, line: Line) -> Option<(ClientEnd, Cutter)> {
-    let process = sim.front.lock().clone()?;
+    let process = sim.gateway()?;
     let (client, server, cutter) = net::connection(line, process.life.clone(), &sim.dice);
     process.calls.send(Call::Connection(server)).ok()?;
     Some((client, cutter))

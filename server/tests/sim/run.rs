@@ -3,7 +3,8 @@
 //! Start with [`run`].
 
 use crate::{
-    clients,
+    brokers::{Brokers, Trouble},
+    clients, cluster,
     dice::Dice,
     life::Life,
     log::{Disk, LogFaults},
@@ -14,10 +15,10 @@ use crate::{
 };
 use chat::{message::Logged, rooms::RoomDefinition, time::Millis};
 use chat_store::{MessageStore, Page};
-use event_log::{Epoch, EventLog, Partition};
+use event_log::{Epoch, Partition};
 use parking_lot::Mutex;
 use protocol::ids::Seq;
-use server::world::World;
+use server::{config::Role, world::World};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
@@ -52,6 +53,8 @@ pub enum Fault {
     StoreFull,
     SlowStore,
     Clock,
+    /// Something of the brokers.
+    Brokers(cluster::Fault),
 }
 
 const FAULTS: [Fault; 11] = [
@@ -85,6 +88,10 @@ pub struct Plan {
     pub deadly_steps: bool,
     /// How long the faults go on.
     pub troubles: Duration,
+    /// Of a hundred lines, so many are sent over two connections at once.
+    pub twins: u64,
+    /// How far processes usually are behind a shared log.
+    pub lag_ms: u64,
     /// A quiet time in between, longer than nonces live; then the log is trimmed.
     pub night: Option<Duration>,
 }
@@ -113,6 +120,8 @@ impl Plan {
             faults: (0..kinds).map(|_| dice.pick(&FAULTS)).collect(),
             deadly_steps: dice.percent(50),
             troubles: dice.millis(2_000..=20_000),
+            twins: 3,
+            lag_ms: 5,
             night: dice.percent(15).then(|| dice.millis(800_000..=1_300_000)),
         }
     }
@@ -128,10 +137,10 @@ pub struct Sim {
     pub store_disk: Arc<StoreDisk>,
     pub log_faults: Arc<Mutex<LogFaults>>,
     pub store_faults: Arc<Mutex<StoreFaults>>,
-    /// The life that lives now, serving or still starting.
-    pub life: Mutex<Option<Arc<Life>>>,
-    /// Who serves, if somebody does.
-    pub front: Mutex<Option<Process>>,
+    /// The log of several processes, if that is what is simulated.
+    pub brokers: Option<Arc<Brokers>>,
+    /// Where processes run.
+    pub nodes: Vec<Arc<Node>>,
     pub front_changed: Notify,
     /// Who reads what over an open connection, by connection.
     pub reading: Mutex<BTreeSet<(u64, String)>>,
@@ -144,6 +153,35 @@ pub struct Sim {
     problems: Mutex<Vec<String>>,
     healed: AtomicBool,
     connections: AtomicU64,
+}
+
+/// A place where a process runs, one after the other.
+pub struct Node {
+    pub number: usize,
+    pub roles: Vec<Role>,
+    /// Its clock.
+    pub world: Arc<SimWorld>,
+    /// The life that lives now, serving or still starting.
+    pub life: Mutex<Option<Arc<Life>>>,
+    /// Who serves, if somebody does.
+    pub front: Mutex<Option<Process>>,
+    /// What is wrong with its way to the brokers.
+    pub trouble: Arc<Mutex<Trouble>>,
+}
+
+impl Node {
+    pub fn new(number: usize, roles: Vec<Role>, world: Arc<SimWorld>) -> Arc<Self> {
+        let (life, front, trouble) = (Mutex::default(), Mutex::default(), Arc::default());
+        Arc::new(Self { number, roles, world, life, front, trouble })
+    }
+
+    pub fn name(&self) -> String {
+        format!("process {}", self.number)
+    }
+
+    pub fn is_gateway(&self) -> bool {
+        self.roles.contains(&Role::Gateway)
+    }
 }
 
 impl Sim {
@@ -191,11 +229,25 @@ impl Sim {
     pub async fn serving(&self) -> Process {
         loop {
             let changed = self.front_changed.notified();
-            if let Some(process) = self.front.lock().clone() {
+            if let Some(process) = self.gateway() {
                 return process;
             }
             changed.await;
         }
+    }
+
+    /// Some gateway that serves now.
+    pub fn gateway(&self) -> Option<Process> {
+        let serving = self.nodes.iter().filter(|node| node.is_gateway());
+        let mut serving: Vec<Process> = serving.filter_map(|node| node.front.lock().clone()).collect();
+        let place = if serving.len() > 1 { self.dice.below(serving.len()) } else { 0 };
+        (place < serving.len()).then(|| serving.swap_remove(place))
+    }
+
+    /// Some place where processes run.
+    pub fn node(&self, dice: &Dice) -> &Arc<Node> {
+        let place = if self.nodes.len() > 1 { dice.below(self.nodes.len()) } else { 0 };
+        &self.nodes[place]
     }
 }
 
@@ -207,6 +259,8 @@ pub struct Outcome {
     pub trace: Vec<String>,
     pub simulated: Duration,
     pub records: u64,
+    /// Second records of one message in a shared log.
+    pub repeats: u64,
 }
 
 impl Outcome {
@@ -221,25 +275,42 @@ impl Outcome {
     }
 }
 
-/// Plays a seed.
+/// Plays a seed with one process.
 pub fn run(seed: u64, traced: bool) -> Outcome {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    runtime.expect("a runtime needs nothing special").block_on(play(seed, traced))
+    play_with(seed, traced, false)
 }
 
-async fn play(seed: u64, traced: bool) -> Outcome {
+/// Plays a seed with several processes over one log and one store.
+pub fn run_cluster(seed: u64, traced: bool) -> Outcome {
+    play_with(seed, traced, true)
+}
+
+fn play_with(seed: u64, traced: bool, cluster: bool) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.expect("a runtime needs nothing special").block_on(play(seed, traced, cluster))
+}
+
+async fn play(seed: u64, traced: bool, cluster: bool) -> Outcome {
     let dice = Dice::new(seed);
-    let plan = Plan::draw(&dice.fork());
+    let drawn = dice.fork();
+    let mut plan = Plan::draw(&drawn);
     let trace = Trace::new(traced);
+    let world = Arc::new(SimWorld::new(dice.fork()));
+    let (brokers, nodes) = if cluster {
+        let nodes = cluster::draw(&drawn, &mut plan);
+        (Some(Arc::new(Brokers::new(plan.partitions, trace.clone()))), nodes)
+    } else {
+        (None, vec![Node::new(1, vec![Role::Gateway, Role::Persist], world.clone())])
+    };
     trace.note(|| format!("seed {seed}: {plan:?}"));
     let sim = Arc::new(Sim {
-        world: Arc::new(SimWorld::new(dice.fork())),
+        world,
         disk: Arc::new(Disk::new(plan.partitions)),
         store_disk: Arc::default(),
         log_faults: Arc::default(),
         store_faults: Arc::default(),
-        life: Mutex::default(),
-        front: Mutex::default(),
+        brokers,
+        nodes,
         front_changed: Notify::new(),
         reading: Mutex::default(),
         cutters: Mutex::default(),
@@ -259,7 +330,8 @@ async fn play(seed: u64, traced: bool) -> Outcome {
         users.push(process::enroll(sim.store_disk.engine(), number).await);
     }
     let (prober, writers) = users.split_last().expect("one at least");
-    let supervisor = tokio::spawn(process::supervise(sim.clone()));
+    let supervisors: Vec<_> =
+        sim.nodes.iter().map(|node| tokio::spawn(process::supervise(sim.clone(), node.clone()))).collect();
     let writers: Vec<_> = writers
         .iter()
         .enumerate()
@@ -301,8 +373,10 @@ async fn play(seed: u64, traced: bool) -> Outcome {
         other.abort();
         let _ = other.await;
     }
-    supervisor.abort();
-    let _ = supervisor.await;
+    for supervisor in supervisors {
+        supervisor.abort();
+        let _ = supervisor.await;
+    }
     judge(&sim)
 }
 
@@ -333,12 +407,12 @@ async fn trouble(sim: &Arc<Sim>) {
         sim.trace.note(|| format!("fault: {fault:?} for {lasts:?}"));
         match fault {
             Fault::Kill => {
-                if let Some(life) = sim.life.lock().as_ref() {
+                if let Some(life) = sim.node(&dice).life.lock().as_ref() {
                     life.kill();
                 }
             }
             Fault::Stop => {
-                if let Some(process) = sim.front.lock().as_ref() {
+                if let Some(process) = sim.node(&dice).front.lock().as_ref() {
                     let _ = process.calls.send(Call::Stop);
                 }
             }
@@ -348,6 +422,7 @@ async fn trouble(sim: &Arc<Sim>) {
                 }
             }
             Fault::SyncFails => sim.log_faults.lock().sync_fails = true,
+            Fault::Clock if sim.brokers.is_some() => cluster::skew(sim, &dice),
             Fault::Clock => {
                 let skew = dice.between(0..=120_000);
                 sim.world.skew(i64::try_from(skew).expect("small") - 60_000);
@@ -358,6 +433,7 @@ async fn trouble(sim: &Arc<Sim>) {
             Fault::StoreAway => sim.store_faults.lock().away = true,
             Fault::StoreFull => sim.store_faults.lock().full = true,
             Fault::SlowStore => sim.store_faults.lock().slow_ms = 2_000,
+            Fault::Brokers(what) => cluster::trouble(sim, &dice, what),
         }
         if !matches!(fault, Fault::Kill | Fault::Stop | Fault::Cut | Fault::Clock) {
             tokio::time::sleep(lasts).await;
@@ -369,8 +445,11 @@ async fn trouble(sim: &Arc<Sim>) {
 fn faults_over(sim: &Sim) {
     *sim.log_faults.lock() = LogFaults::default();
     *sim.store_faults.lock() = StoreFaults::default();
-    if let Some(process) = sim.front.lock().as_ref() {
-        process.log.space_again();
+    cluster::trouble_over(sim);
+    for node in &sim.nodes {
+        if let Some(process) = node.front.lock().as_ref() {
+            process.log.space_again();
+        }
     }
 }
 
@@ -380,8 +459,9 @@ async fn night(sim: Arc<Sim>) {
     const KEPT_MS: u64 = 13 * 60 * 1_000;
     loop {
         tokio::time::sleep(Duration::from_secs(60)).await;
-        let front = sim.front.lock().clone();
-        if let Some(process) = front {
+        if sim.brokers.is_some() {
+            cluster::retention(&sim).await;
+        } else if let Some(process) = sim.gateway() {
             let before = Millis(sim.world.now().0.saturating_sub(KEPT_MS));
             let _ = tokio::time::timeout(Duration::from_secs(30), process.trim(before)).await;
         }
@@ -392,8 +472,10 @@ fn heal(sim: &Sim) {
     sim.trace.note(|| "the faults are over".to_owned());
     sim.healed.store(true, Ordering::Relaxed);
     faults_over(sim);
-    if let Some(life) = sim.life.lock().as_ref() {
-        life.spare();
+    for node in &sim.nodes {
+        if let Some(life) = node.life.lock().as_ref() {
+            life.spare();
+        }
     }
 }
 
@@ -423,8 +505,11 @@ fn stayed(sim: &Sim) {
 
 /// The final histories: what REST would tell, forwards and backwards, and the rows of the store.
 async fn read_finals(sim: &Sim) {
+    if sim.brokers.is_some() {
+        cluster::same_everywhere(sim).await;
+    }
     let process = sim.serving().await;
-    while !process.is_stored() {
+    while !process.is_stored(sim) {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     for definition in &sim.plan.rooms {
@@ -468,7 +553,7 @@ async fn read_finals(sim: &Sim) {
             let shown: Shown = clients::shown(&frame);
             sim.record(Event::Stored(history::Stored { room: slug.to_owned(), shown }));
         }
-        let Ok(Epoch(epoch)) = process.log.epoch(Partition(definition.partition)) else { continue };
+        let Ok(Epoch(epoch)) = process.log.port().epoch(Partition(definition.partition)) else { continue };
         sim.record(Event::Read(history::Read { t: sim.world.nanos(), room: slug.to_owned(), epoch }));
     }
 }
@@ -480,7 +565,8 @@ fn judge(sim: &Sim) -> Outcome {
         problems: sim.problems.lock().clone(),
         trace: sim.trace.lines(),
         simulated: Duration::from_nanos(sim.world.nanos()),
-        records: sim.disk.records(),
+        records: sim.brokers.as_ref().map_or_else(|| sim.disk.records(), |brokers| brokers.records()),
+        repeats: cluster::repeats(sim),
         events,
     }
 }
