@@ -15,7 +15,7 @@ use std::{
     io::{Read as _, Write as _},
     net::SocketAddr,
 };
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Longest password read from standard input, as long as passwords may be and a line break.
 const PASSWORD_BYTES_MAX: u64 = *protocol::limits::PASSWORD_LEN.end() as u64 + 2;
@@ -73,12 +73,19 @@ fn load(cli: &Cli) -> Result<Loaded, Failed> {
 /// `twitchy serve`
 pub async fn serve(cli: &Cli) -> Result<(), Failed> {
     let config = load(cli)?.config;
-    // Signals first: one that comes during the start stops what has been started.
+    // Signals first: one that comes during the start, which may wait for servers, ends that.
     let handler =
         |kind| signal(kind).map_err(|e| Failed::new(Exit::Failure, format!("no signal handler: {e}")));
     let (mut terminate, mut interrupt) =
         (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
-    let running = compose::start(&config).await?;
+    let running = tokio::select! {
+        running = compose::start(&config) => running?,
+        // Nothing was served yet, and what lies on a disk is made for any end.
+        name = asked_to_stop(&mut terminate, &mut interrupt) => {
+            tracing::info!(signal = name, "stopped before it was ready");
+            return Ok(());
+        }
+    };
     let address = running.address();
     if !crate::http::has_client() {
         tracing::warn!(
@@ -89,22 +96,24 @@ pub async fn serve(cli: &Cli) -> Result<(), Failed> {
     say(&format!("ready http://{address}\n"));
     let stop = running.stop();
     tokio::spawn(async move {
-        let name = tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        };
+        let name = asked_to_stop(&mut terminate, &mut interrupt).await;
         tracing::info!(signal = name, "stopping; the same again ends at once");
         stop.cancel();
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+        asked_to_stop(&mut terminate, &mut interrupt).await;
         tracing::warn!("ended at once; what was acknowledged is in the log");
         std::process::exit(1);
     });
     running.stopped().await.map_err(|reason| Failed::new(engines::exit_when_broken(&config), reason))?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Waits for a signal and gives its name.
+async fn asked_to_stop(terminate: &mut Signal, interrupt: &mut Signal) -> &'static str {
+    tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    }
 }
 
 /// `twitchy user …`, with the server stopped where the store is embedded.

@@ -181,6 +181,8 @@ async fn serve(
     engines: Engines,
 ) -> Result<Running, StartError> {
     let takes_connections = config.roles.contains(&Role::Gateway);
+    // Before anything counts.
+    let metrics = metrics_handle().clone();
     let Engines { log, store, nodes: nodes_log } = engines;
     let accounts = Arc::new(accounts(config, &store)?);
     let limits = Arc::new(Limits::new(limits::Options {
@@ -221,9 +223,6 @@ async fn serve(
         });
     };
     let registry = Arc::new(Registry::default());
-    for work in work {
-        spawn(work.name, Box::pin(async move { Some(work.run.await) }));
-    }
     if takes_connections {
         let watched = rooms.clone();
         spawn("styles", endless(async move { style::watch(watched).await }));
@@ -231,6 +230,9 @@ async fn serve(
         let (followed, revocations) = (registry.clone(), accounts.revocations().clone());
         spawn("registry", endless(followed.follow(revocations)));
         spawn("ticker", endless(ticker::run(rooms.clone())));
+    }
+    for work in work {
+        spawn(work.name, Box::pin(async move { Some(work.run.await) }));
     }
     if let Some(nodes) = &nodes {
         nodes.catch_up().await;
@@ -262,7 +264,7 @@ async fn serve(
     let app = Arc::new(http::App {
         gateway: gateway.clone(),
         health: http::Parts::new(log.clone(), store.clone()),
-        metrics: metrics_handle().clone(),
+        metrics,
         options: http::Options {
             allowed_origins: config.server.public_origins.iter().map(|o| o.as_str().to_owned()).collect(),
             trusted_proxies: config.server.trusted_proxies as usize,

@@ -196,11 +196,13 @@ mod kafka {
     use crate::{config::Config, nodes};
     use event_log::{
         EventLog,
-        kafka::{KafkaLog, OpenError, Options},
+        kafka::{KafkaLog, OpenError, Options, Security, Tls},
     };
     use std::{sync::Arc, time::Duration};
 
     const HOUR: Duration = Duration::from_secs(3600);
+    /// As long as Kafka can say, in milliseconds.
+    const FOR_EVER: Duration = Duration::from_millis(i64::MAX.unsigned_abs());
     /// Of the nodes' log a node reads what came a moment ago; far less than of messages.
     const NODES_TAIL_BYTES: usize = 1024 * 1024;
 
@@ -217,7 +219,9 @@ mod kafka {
         let line = error.to_string();
         match error {
             OpenError::Unreachable(_) => StartError::Unavailable(line),
-            _ => StartError::Usage(line),
+            OpenError::Refused(_) | OpenError::TopicMismatch(_) | OpenError::Config(_) => {
+                StartError::Usage(line)
+            }
         }
     }
 
@@ -228,9 +232,15 @@ mod kafka {
         options.partitions = config.log.partitions;
         options.replication = settings.replication;
         options.min_insync_replicas = settings.min_insync_replicas;
-        // None: for ever.
-        options.retention =
-            config.log.retention_hours.get().map_or(Duration::MAX, |hours| HOUR * hours.get());
+        options.retention = config.log.retention_hours.get().map_or(FOR_EVER, |hours| HOUR * hours.get());
+        options.tls = settings.tls.then(|| Tls { ca_file: settings.ca_file.clone() });
+        if let (Some(username), Some(password)) = (&settings.username, &settings.password) {
+            options.security = Security::Sasl {
+                mechanism: settings.sasl_mechanism.as_str().to_owned(),
+                username: username.clone(),
+                password: password.expose().to_owned(),
+            };
+        }
         options
     }
 
