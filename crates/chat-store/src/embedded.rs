@@ -33,7 +33,6 @@ mod backend;
 mod error;
 mod file;
 mod messages;
-mod rows;
 mod sessions;
 
 pub use error::OpenError;

@@ -1,13 +1,13 @@
 //! Port 2: what is read back. Small traits, one per reader; an engine implements them all.
 //!
 //! The crate knows what a message is and nothing of sockets or HTTP. Start with the traits below; the engines are
-//! [`memory`] and [`embedded`], and `suite` (feature `suite`) holds the promises as tests that every engine passes.
+//! [`memory`], [`embedded`] and (feature `cassandra`) `cassandra`, and `suite` (feature `suite`) holds the promises as tests that every engine passes.
 //!
 //! Rules for engines, beside what each method says:
 //!
 //! - a call that answers an error other than [`StoreError::Unavailable`] changed nothing;
 //! - after `close` every call answers [`StoreError::Unavailable`];
-//! - a future that is dropped half-way leaves the call done or not done, never half done.
+//! - a future that is dropped half-way leaves the call done or not done, never half done (of `write` see there).
 
 use chat::{
     account::{Account, Family, RefreshToken, TokenHash},
@@ -17,8 +17,11 @@ use chat::{
 use protocol::ids::{MessageId, RoomId, Seq, UserId};
 use std::{future::Future, pin::Pin};
 
+#[cfg(feature = "cassandra")]
+pub mod cassandra;
 pub mod embedded;
 pub mod memory;
+mod rows;
 #[cfg(any(test, feature = "suite"))]
 pub mod suite;
 
@@ -57,13 +60,15 @@ pub enum Page {
 /// The history of rooms. Rows are immutable and keyed by `(room, seq)`: writing a row again changes nothing, not even
 /// if it says something else.
 pub trait MessageStore: Send + Sync + 'static {
-    /// Writes messages of any rooms, all or none.
+    /// Writes messages of any rooms, all or none. In an engine of many machines that is so of a small part of them: of
+    /// each room's rows a beginning may be there when the call fails or is not done yet. Writing the same again mends it.
     fn write(&self, messages: Vec<Logged>) -> BoxFuture<'_, Result<(), StoreError>>;
     /// A page of a room's history, oldest first, at most `limit` and [`PAGE_ROWS_MAX`] long.
     fn page(&self, room: RoomId, page: Page, limit: usize) -> BoxFuture<'_, Result<Vec<Logged>, StoreError>>;
     /// One message of a room by its id. If an id stands at two places, it is the first of them.
     fn message(&self, room: RoomId, id: MessageId) -> BoxFuture<'_, Result<Option<Logged>, StoreError>>;
     /// Gives up messages sent before this time, at most about `rows_max` of them in one call; says how many went.
+    /// Where messages go by themselves it does nothing and says 0.
     fn expire(&self, sent_before: Millis, rows_max: usize) -> BoxFuture<'_, Result<usize, StoreError>>;
 }
 
@@ -161,7 +166,7 @@ pub trait SessionStore: Send + Sync + 'static {
     fn revoke_family(&self, family: Family) -> BoxFuture<'_, Result<(), StoreError>>;
     /// Ends all log-ins of a user; says which families went, in order.
     fn revoke_user(&self, user: UserId) -> BoxFuture<'_, Result<Vec<Family>, StoreError>>;
-    /// Forgets tokens that are past their time; says how many.
+    /// Forgets tokens that are past their time; says how many. Where they go by themselves it does nothing and says 0.
     fn sweep(&self, now: Millis) -> BoxFuture<'_, Result<usize, StoreError>>;
 }
 

@@ -2,8 +2,10 @@
 //!
 //! The jars come from Maven Central by `mvn`, whose own settings say where that is. Everything lies under
 //! `target/test-servers`: the jars once, and a folder per run whose logs stay until the next run begins. A server ends
-//! with the process that started it, however that ends: see [`child`]. Start with [`kafka::shared`].
+//! with the process that started it, however that ends: see [`child`]. Start with [`kafka::shared`]
+//! or [`cassandra::shared`].
 
+pub mod cassandra;
 pub mod child;
 pub mod cluster;
 pub mod kafka;

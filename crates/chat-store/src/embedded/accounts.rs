@@ -3,9 +3,9 @@
 use super::{
     error::Failure,
     file::{Done, Plan},
-    rows, sessions,
+    sessions,
 };
-use crate::{AccountChange, Created};
+use crate::{AccountChange, Created, rows};
 use chat::account::Account;
 use protocol::ids::UserId;
 use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata, TableDefinition, WriteTransaction};
@@ -80,7 +80,7 @@ pub(super) fn by_name(txn: &ReadTransaction, name: &str) -> Result<Option<Accoun
 pub(super) fn by_id(txn: &ReadTransaction, id: UserId) -> Result<Option<Account>, Failure> {
     let accounts = txn.open_table(ACCOUNTS)?;
     let row = accounts.get(id.0)?;
-    row.map(|row| rows::decode_account(id, row.value())).transpose()
+    Ok(row.map(|row| rows::decode_account(id, row.value())).transpose()?)
 }
 
 pub(super) fn update(

@@ -1,7 +1,7 @@
 //! Tables of `messages.redb`: the rows, two indices and the checkpoints.
 
-use super::{error::Failure, file::Plan, rows};
-use crate::{Checkpoint, PAGE_ROWS_MAX, Page};
+use super::{error::Failure, file::Plan};
+use crate::{Checkpoint, PAGE_ROWS_MAX, Page, rows};
 use chat::{message::Logged, time::Millis};
 use protocol::ids::{MessageId, RoomId, Seq};
 use redb::{AccessGuard, ReadTransaction, ReadableTable, StorageError, TableDefinition, WriteTransaction};
@@ -95,7 +95,7 @@ type Entry<'a> = (AccessGuard<'a, (u64, u64)>, AccessGuard<'a, &'static [u8]>);
 
 fn read(room: RoomId, entry: Result<Entry<'_>, StorageError>) -> Result<Logged, Failure> {
     let (key, value) = entry?;
-    rows::decode_message(room, Seq(key.value().1), value.value())
+    Ok(rows::decode_message(room, Seq(key.value().1), value.value())?)
 }
 
 pub(super) fn message(txn: &ReadTransaction, room: RoomId, id: MessageId) -> Result<Option<Logged>, Failure> {
@@ -142,7 +142,7 @@ pub(super) fn load(
 ) -> Result<Option<Checkpoint>, Failure> {
     let table = txn.open_table(CHECKPOINTS)?;
     let row = table.get((consumer, partition))?;
-    row.map(|row| rows::decode_checkpoint(consumer, partition, row.value())).transpose()
+    Ok(row.map(|row| rows::decode_checkpoint(consumer, partition, row.value())).transpose()?)
 }
 
 pub(super) fn save(

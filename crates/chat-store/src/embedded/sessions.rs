@@ -1,7 +1,7 @@
 //! Tables of `accounts.redb` that hold the refresh tokens: the rows, and three indices by which they are forgotten.
 
-use super::{error::Failure, file::Done, rows};
-use crate::Spent;
+use super::{error::Failure, file::Done};
+use crate::{Spent, rows};
 use chat::{
     account::{Family, RefreshToken, TokenHash},
     time::Millis,
@@ -73,7 +73,7 @@ impl<'txn> Tokens<'txn> {
 
     fn get(&self, hash: TokenHash) -> Result<Option<RefreshToken>, Failure> {
         let row = self.tokens.get(hash.0)?;
-        row.map(|row| rows::decode_token(hash, row.value())).transpose()
+        Ok(row.map(|row| rows::decode_token(hash, row.value())).transpose()?)
     }
 
     /// Adds a token, or changes whether one is spent.
@@ -147,7 +147,7 @@ pub(super) fn rotate(
 pub(super) fn token(txn: &ReadTransaction, hash: TokenHash) -> Result<Option<RefreshToken>, Failure> {
     let tokens = txn.open_table(TOKENS)?;
     let row = tokens.get(hash.0)?;
-    row.map(|row| rows::decode_token(hash, row.value())).transpose()
+    Ok(row.map(|row| rows::decode_token(hash, row.value())).transpose()?)
 }
 
 pub(super) fn revoke_family(txn: &WriteTransaction, family: Family) -> Result<Done<()>, Failure> {

@@ -53,7 +53,7 @@ pub async fn revocations_are_there_after_reopen(engine: &impl Engine) {
     store.revoke_user(UserId(2)).await.expect("revoke_user");
     store.sweep(Millis(T0 + 30)).await.expect("sweep");
     let store = reopen(engine, store).await;
-    for n in 1..=3 {
+    for n in 1..=if engine.gives_up_when_told() { 3 } else { 2 } {
         assert_eq!(store.token(hash(n)).await, Ok(None), "token {n}");
     }
     assert_eq!(store.token(hash(4)).await, Ok(Some(token(4, 4, T0 + 40))));
@@ -63,6 +63,9 @@ pub async fn revocations_are_there_after_reopen(engine: &impl Engine) {
 /// Nor a message that was given up.
 pub async fn expiry_is_there_after_reopen(engine: &impl Engine) {
     let store = engine.open().await;
+    if !engine.gives_up_when_told() {
+        return super::messages::expire_leaves_all(&store).await;
+    }
     store.write((1..=10).map(|seq| line(1, seq)).collect()).await.expect("write");
     assert_eq!(store.expire(Millis(T0 + 6), 100).await, Ok(5));
     let store = reopen(engine, store).await;

@@ -1,6 +1,7 @@
 //! Bytes of the rows of version 1, kept for ever.
 
-use super::{super::rows, *};
+use super::*;
+use crate::rows;
 use protocol::ids::Seq;
 
 fn hex(bytes: &[u8]) -> String {

@@ -1,10 +1,9 @@
-//! Bytes of the values: `crc32 (LE) ‖ version ‖ postcard of a mirror type`, and for messages `crc32 ‖ record`.
+//! Bytes of stored values, where an engine keeps bytes: `crc32 (LE) ‖ version ‖ postcard of a mirror type`, and for messages `crc32 ‖ record`.
 //!
 //! The checksum covers the key as well, so that a row found under another key than its own is told. The mirror types
 //! of version 1 are frozen; `golden/` keeps their bytes. A changed body takes the next version, read beside the old.
 
-use super::error::Failure;
-use crate::Checkpoint;
+use crate::{Checkpoint, StoreError};
 use chat::{
     account::{Account, Family, RefreshToken, TokenHash},
     message::{Logged, Styled},
@@ -41,6 +40,11 @@ struct CheckpointV1<'a> {
     offset: u64,
 }
 
+/// A row that is not as we wrote it.
+fn damaged(what: impl Into<String>) -> StoreError {
+    StoreError::Damaged(what.into())
+}
+
 fn crc(kind: &str, key: &[&[u8]], value: &[u8]) -> u32 {
     let mut crc = crc32fast::Hasher::new();
     crc.update(kind.as_bytes());
@@ -73,26 +77,26 @@ fn encode(kind: &str, key: &[&[u8]], body: &impl Serialize) -> Vec<u8> {
     seal(kind, key, &body)
 }
 
-fn decode<'a, T: Deserialize<'a>>(kind: &str, key: &[&[u8]], bytes: &'a [u8]) -> Result<T, Failure> {
-    let value = unseal(kind, key, bytes).map_err(Failure::damaged)?;
+fn decode<'a, T: Deserialize<'a>>(kind: &str, key: &[&[u8]], bytes: &'a [u8]) -> Result<T, StoreError> {
+    let value = unseal(kind, key, bytes).map_err(damaged)?;
     match value.split_first() {
         Some((&VERSION, body)) => match postcard::take_from_bytes(body) {
             Ok((body, [])) => Ok(body),
-            _ => Err(Failure::damaged(format!("{kind}: malformed"))),
+            _ => Err(damaged(format!("{kind}: malformed"))),
         },
-        Some((version, _)) => Err(Failure::damaged(format!("{kind}: version {version} is not known"))),
-        None => Err(Failure::damaged(format!("{kind}: empty"))),
+        Some((version, _)) => Err(damaged(format!("{kind}: version {version} is not known"))),
+        None => Err(damaged(format!("{kind}: empty"))),
     }
 }
 
-pub(super) fn encode_account(account: &Account) -> Vec<u8> {
+pub(crate) fn encode_account(account: &Account) -> Vec<u8> {
     let Account { id, username, display_name, color, created_at, password_hash, admin } = account;
     let body =
         AccountV1 { username, display_name, color, created_at: created_at.0, password_hash, admin: *admin };
     encode("account", &[&id.0.to_be_bytes()], &body)
 }
 
-pub(super) fn decode_account(id: UserId, bytes: &[u8]) -> Result<Account, Failure> {
+pub(crate) fn decode_account(id: UserId, bytes: &[u8]) -> Result<Account, StoreError> {
     let row: AccountV1<'_> = decode("account", &[&id.0.to_be_bytes()], bytes)?;
     Ok(Account {
         id,
@@ -105,14 +109,14 @@ pub(super) fn decode_account(id: UserId, bytes: &[u8]) -> Result<Account, Failur
     })
 }
 
-pub(super) fn encode_token(hash: TokenHash, token: &RefreshToken) -> Vec<u8> {
+pub(crate) fn encode_token(hash: TokenHash, token: &RefreshToken) -> Vec<u8> {
     let RefreshToken { user, family, expires_at, spent } = token;
     let body =
         TokenV1 { user: user.0, family: family.0.to_be_bytes(), expires_at: expires_at.0, spent: *spent };
     encode("token", &[&hash.0], &body)
 }
 
-pub(super) fn decode_token(hash: TokenHash, bytes: &[u8]) -> Result<RefreshToken, Failure> {
+pub(crate) fn decode_token(hash: TokenHash, bytes: &[u8]) -> Result<RefreshToken, StoreError> {
     let row: TokenV1 = decode("token", &[&hash.0], bytes)?;
     Ok(RefreshToken {
         user: UserId(row.user),
@@ -122,29 +126,33 @@ pub(super) fn decode_token(hash: TokenHash, bytes: &[u8]) -> Result<RefreshToken
     })
 }
 
-pub(super) fn encode_checkpoint(consumer: &str, partition: u32, at: &Checkpoint) -> Vec<u8> {
+pub(crate) fn encode_checkpoint(consumer: &str, partition: u32, at: &Checkpoint) -> Vec<u8> {
     let Checkpoint { epoch, offset } = at;
     let key: [&[u8]; 2] = [consumer.as_bytes(), &partition.to_be_bytes()];
     encode("checkpoint", &key, &CheckpointV1 { epoch, offset: *offset })
 }
 
-pub(super) fn decode_checkpoint(consumer: &str, partition: u32, bytes: &[u8]) -> Result<Checkpoint, Failure> {
+pub(crate) fn decode_checkpoint(
+    consumer: &str,
+    partition: u32,
+    bytes: &[u8],
+) -> Result<Checkpoint, StoreError> {
     let key: [&[u8]; 2] = [consumer.as_bytes(), &partition.to_be_bytes()];
     let row: CheckpointV1<'_> = decode("checkpoint", &key, bytes)?;
     Ok(Checkpoint { epoch: row.epoch.to_owned(), offset: row.offset })
 }
 
 /// A message longer than a record may be could not be read back; the log has none.
-pub(super) fn encode_message(seq: Seq, message: &Styled) -> Result<Vec<u8>, Failure> {
+pub(crate) fn encode_message(seq: Seq, message: &Styled) -> Result<Vec<u8>, StoreError> {
     let record = record::encode_message(message);
     if record.len() > RECORD_LEN_MAX {
-        return Err(Failure::damaged(format!("message {} is longer than a record may be", message.id)));
+        return Err(damaged(format!("message {} is longer than a record may be", message.id)));
     }
     Ok(seal("message", &[&message.room.0.to_be_bytes(), &seq.0.to_be_bytes()], &record))
 }
 
-pub(super) fn decode_message(room: RoomId, seq: Seq, bytes: &[u8]) -> Result<Logged, Failure> {
-    let flaw = |what: String| Failure::damaged(format!("room {room}, place {seq}: {what}"));
+pub(crate) fn decode_message(room: RoomId, seq: Seq, bytes: &[u8]) -> Result<Logged, StoreError> {
+    let flaw = |what: String| damaged(format!("room {room}, place {seq}: {what}"));
     let record = unseal("message", &[&room.0.to_be_bytes(), &seq.0.to_be_bytes()], bytes).map_err(flaw)?;
     match Record::decode(record) {
         Ok(Record::Message(message)) if message.room == room => Ok(Logged { seq, message: *message }),
