@@ -6,7 +6,7 @@
 use crate::{child::Watched, maven};
 use std::{
     env, fs, io,
-    net::TcpStream,
+    net::{Ipv4Addr, TcpStream},
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
@@ -72,6 +72,15 @@ impl Broker {
     /// When Java or Maven are missing, the jars cannot be fetched, or the broker does not start; the text says where the
     /// log is.
     pub fn start() -> io::Result<Self> {
+        Self::start_on(Ipv4Addr::LOCALHOST)
+    }
+
+    /// As [`Self::start`], with [`Self::address`] at another address of this machine, for clients in a network of their
+    /// own.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_on(host: Ipv4Addr) -> io::Result<Self> {
         let root = maven::root();
         let jars = maven::jars(
             &root,
@@ -81,7 +90,7 @@ impl Broker {
         let folder = maven::run_folder(&root)?;
         let ports @ [client, login, tls, _] = maven::free_ports()?;
         let settings = folder.join(SETTINGS);
-        fs::write(&settings, server_properties(&folder, ports))?;
+        fs::write(&settings, server_properties(&folder, host, ports))?;
         certificate(&folder)?;
         let classes = format!("{}/*:{}", jars.display(), folder.display());
         fs::write(folder.join("simplelogger.properties"), LOGGING)?;
@@ -92,8 +101,9 @@ impl Broker {
             .args(["format", "-t", CLUSTER_ID, "-c", &settings])
             .args(["--add-scram", &scram("256"), "--add-scram", &scram("512")]))?;
         let address = |port| format!("127.0.0.1:{port}");
+        let client = format!("{host}:{client}");
         let mut broker = Self {
-            address: address(client),
+            address: client,
             login_address: address(login),
             tls_address: address(tls),
             folder,
@@ -246,14 +256,14 @@ org.slf4j.simpleLogger.showDateTime=true
 org.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS
 ";
 
-fn server_properties(folder: &Path, [client, login, tls, controller]: [u16; 4]) -> String {
+fn server_properties(folder: &Path, host: Ipv4Addr, [client, login, tls, controller]: [u16; 4]) -> String {
     const MODULES: &str = "org.apache.kafka.common.security";
     format!(
         "process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=CLIENTS://127.0.0.1:{client},LOGIN://127.0.0.1:{login},TLS://127.0.0.1:{tls},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=CLIENTS://127.0.0.1:{client},LOGIN://127.0.0.1:{login},TLS://127.0.0.1:{tls}
+listeners=CLIENTS://{host}:{client},LOGIN://127.0.0.1:{login},TLS://127.0.0.1:{tls},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=CLIENTS://{host}:{client},LOGIN://127.0.0.1:{login},TLS://127.0.0.1:{tls}
 listener.security.protocol.map=CLIENTS:PLAINTEXT,LOGIN:SASL_PLAINTEXT,TLS:SSL,CONTROLLER:PLAINTEXT
 listener.name.login.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
 listener.name.login.plain.sasl.jaas.config={MODULES}.plain.PlainLoginModule required user_{USERNAME}=\"{PASSWORD}\";

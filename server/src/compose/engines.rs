@@ -280,17 +280,77 @@ mod kafka {
     }
 }
 
+#[cfg(feature = "cassandra")]
 mod cassandra {
+    //! The same for Cassandra.
+
+    use super::{StartError, in_time};
+    use crate::config::Config;
+    use chat_store::{
+        Store,
+        cassandra::{self, CassandraStore, MigrateError, OpenError, Options, Tls},
+    };
+    use std::{sync::Arc, time::Duration};
+
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+
+    pub(super) async fn open(config: &Config) -> Result<Arc<dyn Store>, StartError> {
+        in_time("Cassandra", async {
+            let store = CassandraStore::open(options(config)).await.map_err(|error| start_error(&error))?;
+            Ok(Arc::new(store) as Arc<dyn Store>)
+        })
+        .await
+    }
+
+    /// Takes the time that it needs: a cluster agrees on each change, and another process may be at it.
+    pub(super) async fn migrate(config: &Config) -> Result<Vec<String>, StartError> {
+        let applied = cassandra::migrate(&options(config)).await.map_err(|error| match error {
+            MigrateError::Open(error) => start_error(&error),
+            MigrateError::Changed(_) => StartError::Usage(error.to_string()),
+            error => StartError::Unavailable(error.to_string()),
+        })?;
+        Ok(applied.iter().map(|done| format!("applied {:04} {}", done.number, done.name)).collect())
+    }
+
+    fn start_error(error: &OpenError) -> StartError {
+        let line = error.to_string();
+        match error {
+            OpenError::Unreachable { .. } => StartError::Unavailable(line),
+            _ => StartError::Usage(line),
+        }
+    }
+
+    fn options(config: &Config) -> Options {
+        let settings = &config.cassandra;
+        let mut options = Options::new(settings.nodes.iter().cloned(), settings.keyspace.as_str());
+        options.replication = settings.replication;
+        options.datacenter = settings.datacenter.clone();
+        options.username = settings.username.clone();
+        options.password = settings.password.as_ref().map(|password| password.expose().to_owned());
+        options.tls = settings.tls.then(|| Tls { ca_file: settings.ca_file.clone() });
+        options.message_retention = config.store.retention_days.get().map(|days| DAY * days.get());
+        options
+    }
+}
+
+#[cfg(not(feature = "cassandra"))]
+mod cassandra {
+    //! In a build without the engine: the settings refuse it before anything comes here.
+
     use super::StartError;
     use crate::config::Config;
     use chat_store::Store;
     use std::sync::Arc;
 
     pub(super) async fn open(_: &Config) -> Result<Arc<dyn Store>, StartError> {
-        Err(StartError::Usage("this program was built without \"cassandra\"".to_owned()))
+        Err(absent())
     }
 
     pub(super) async fn migrate(_: &Config) -> Result<Vec<String>, StartError> {
-        Err(StartError::Usage("this program was built without \"cassandra\"".to_owned()))
+        Err(absent())
+    }
+
+    fn absent() -> StartError {
+        StartError::Usage("this program was built without \"cassandra\"".to_owned())
     }
 }

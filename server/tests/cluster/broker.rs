@@ -1,6 +1,8 @@
 //! G12: the broker is killed, or frozen, under load.
 
-use crate::support::{Cluster, LOOK_EVERY, PATIENCE, accepted, alone, blocking, broker, choices, judge, run, tell, user};
+use crate::support::{
+    Cluster, LOOK_EVERY, PATIENCE, accepted, alone, blocking, broker, choices, judge, run, tell, user,
+};
 use client::{Error, Socket};
 use protocol::{codes::ErrorCode, frames::ServerFrame};
 use std::time::{Duration, Instant};
@@ -60,7 +62,11 @@ impl Pair {
             let options = client::Options { deadline: ANSWER_MAX, ..client::Options::default() };
             let mut socket = Socket::connect_with(self.server_at, options).await.unwrap();
             socket.auth(&self.token).await.unwrap();
-            if socket.send_text("synergy", &format!("{round} is over"), &format!("{round}_end_{count}")).await.is_ok() {
+            if socket
+                .send_text("synergy", &format!("{round} is over"), &format!("{round}_end_{count}"))
+                .await
+                .is_ok()
+            {
                 return;
             }
             tokio::time::sleep(LOOK_EVERY).await;
@@ -73,9 +79,10 @@ impl Pair {
         // Styles change the text; who sent it, and how often, is not looked at here: the workload's readers do that.
         self.reader
             .wait_for("a message after the fault", |frame| match frame {
-                ServerFrame::Messages { messages, .. } => {
-                    messages.iter().any(|m| m.user.username == "prober" && m.text.contains("over")).then_some(())
-                }
+                ServerFrame::Messages { messages, .. } => messages
+                    .iter()
+                    .any(|m| m.user.username == "prober" && m.text.contains("over"))
+                    .then_some(()),
                 _ => None,
             })
             .await
@@ -114,7 +121,8 @@ async fn g12_a_dead_or_frozen_broker_is_told_and_its_return_needs_no_restart() {
             slowest = slowest.max(pair.refused(fault).await);
             // REST too says so, and when to come again.
             let rest = client::Rest::new(pair.server_at).bearer(&token).with_deadline(ANSWER_MAX);
-            let refused = rest.send("synergy", "and over REST?", Some(&format!("{fault}_rest"))).await.unwrap_err();
+            let refused =
+                rest.send("synergy", "and over REST?", Some(&format!("{fault}_rest"))).await.unwrap_err();
             assert_eq!(refused.code(), Some(ErrorCode::Unavailable), "{fault}: {refused}");
         }
         if fault == "frozen" {

@@ -28,7 +28,8 @@ async fn g15_gateways_and_persisters_whose_clocks_differ_lose_nothing_and_keep_o
     };
     let gateways = [start("gateway", Some("-4m")), start("gateway", None), start("gateway", Some("+4m"))];
     let _persisters = [start("persist", Some("-1d")), start("persist", Some("+1d"))];
-    let token = Rest::new(gateways[0].address()).register("ada", "what time is it").await.unwrap().access_token;
+    let token =
+        Rest::new(gateways[0].address()).register("ada", "what time is it").await.unwrap().access_token;
     for gateway in &gateways {
         Rest::new(gateway.address()).bearer(&token).me().await.expect("good by all three clocks");
     }

@@ -37,11 +37,17 @@ async fn g19_records_of_format_1_on_the_topic_are_read() {
     }
     let store = cluster.store().await;
     for message in wanted {
-        let found = until("the record is in the store", async || store.message(message.room, message.id).await.unwrap()).await;
+        let found = until("the record is in the store", async || {
+            store.message(message.room, message.id).await.unwrap()
+        })
+        .await;
         assert_eq!(found.message, message);
     }
     assert_eq!(counted(&server, "twitchy_records_set_aside_total").await, 0.0);
-    tell(&format!("cluster_g19_records: {} records of format 1 written to the topic and read in full", GOLDEN.len()));
+    tell(&format!(
+        "cluster_g19_records: {} records of format 1 written to the topic and read in full",
+        GOLDEN.len()
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -69,6 +75,9 @@ async fn g19_migrating_again_and_twice_at_once_changes_nothing_under_load() {
     // All of it is there for who starts anew, too.
     drop(gateways);
     let started = blocking(|| cluster.start(["gateway,persist"]));
-    let page = client::Rest::new(started[0].address()).with_deadline(Duration::from_secs(30)).latest("ohio", 100).await;
+    let page = client::Rest::new(started[0].address())
+        .with_deadline(Duration::from_secs(30))
+        .latest("ohio", 100)
+        .await;
     assert!(!page.unwrap().messages.is_empty());
 }

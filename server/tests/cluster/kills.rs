@@ -59,7 +59,10 @@ async fn g14_gateways_and_persisters_killed_again_and_again_lose_nothing() {
     assert!(counts.accepted > kills, "too little was accepted between the kills: {counts:?}");
     let since = Instant::now();
     let rows = cluster.store_is_the_log().await;
-    tell(&format!("{name}: {rows} rows, those of the log, {:.1} s after the end", since.elapsed().as_secs_f64()));
+    tell(&format!(
+        "{name}: {rows} rows, those of the log, {:.1} s after the end",
+        since.elapsed().as_secs_f64()
+    ));
 }
 
 /// With its only persister dead, a chat goes on; another one takes over all that the dead one had.
@@ -78,5 +81,8 @@ async fn g14_the_work_of_a_dead_persister_is_taken_over() {
     accepted(&run, 300).await;
     judge(name, "one of two persisters dead for good", &run.finish().await);
     let rows = cluster.store_is_the_log().await;
-    tell(&format!("{name}: {rows} rows, those of the log, {:.1} s after its death", since.elapsed().as_secs_f64()));
+    tell(&format!(
+        "{name}: {rows} rows, those of the log, {:.1} s after its death",
+        since.elapsed().as_secs_f64()
+    ));
 }

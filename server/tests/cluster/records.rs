@@ -14,7 +14,8 @@ async fn g21_garbage_and_unknown_versions_on_the_topic_are_set_aside_and_the_roo
     let run = run(&gateways, seed, |options| options.rate = 200.0).await;
     let log = cluster.log().await;
     let golden = include_str!("../../../crates/chat/golden/record-v1-message-full.hex").trim();
-    let known: Vec<u8> = (0..golden.len()).step_by(2).map(|at| u8::from_str_radix(&golden[at..at + 2], 16).unwrap()).collect();
+    let known: Vec<u8> =
+        (0..golden.len()).step_by(2).map(|at| u8::from_str_radix(&golden[at..at + 2], 16).unwrap()).collect();
     let mut wrong: Vec<Vec<u8>> = vec![
         Vec::new(),
         vec![0],
@@ -44,6 +45,9 @@ async fn g21_garbage_and_unknown_versions_on_the_topic_are_set_aside_and_the_roo
             (count >= wrong.len() as f64).then_some(count)
         })
         .await;
-        tell(&format!("{name}: {} records set aside, counted {count} times; {rows} rows, those of the log", wrong.len()));
+        tell(&format!(
+            "{name}: {} records set aside, counted {count} times; {rows} rows, those of the log",
+            wrong.len()
+        ));
     }
 }

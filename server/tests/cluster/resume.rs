@@ -1,6 +1,6 @@
 //! G9 across gateways: every place learnt at one has its one right answer at another.
 
-use crate::support::{Cluster, alone, again, run, accepted, choices, judge, mixed, tell, times, user};
+use crate::support::{Cluster, accepted, again, alone, choices, judge, mixed, run, tell, times, user};
 use client::{Joined, Socket};
 use protocol::{frames::NotRecovered, ids::Seq, objects::FrameMessage};
 
@@ -118,7 +118,8 @@ async fn g09_resumes_across_gateways_under_load_and_kills_have_no_hole() {
     let _alone = alone();
     let name = "cluster_g09_load";
     let (seed, _) = choices(name);
-    let cluster = Cluster::shared().with("FEED__RING_MESSAGES", "128").with("FEED__RESUME_MESSAGES_MAX", "500");
+    let cluster =
+        Cluster::shared().with("FEED__RING_MESSAGES", "128").with("FEED__RESUME_MESSAGES_MAX", "500");
     let mut gateways = cluster.start(["gateway", "gateway", "gateway,persist"]);
     let run = run(&gateways, seed, |options| (options.readers, options.rate) = (mixed(25), 300.0)).await;
     let kills = times(4, 40);

@@ -65,7 +65,13 @@ impl Viewer {
             tokio::time::sleep(SPREAD.mul_f64(self.choices.random())).await;
             let Ok(mut back) = self.connect(self.to).await else { continue };
             let Ok(joined) = back.resume(room, at, &epoch).await else { continue };
-            return Back { after: died.elapsed(), tries, recovered: joined.recovered == Some(true), at, socket: back };
+            return Back {
+                after: died.elapsed(),
+                tries,
+                recovered: joined.recovered == Some(true),
+                at,
+                socket: back,
+            };
         }
     }
 }
@@ -91,7 +97,8 @@ async fn g16_thousands_who_lost_their_gateway_come_back_elsewhere_without_the_da
     let [mut dying, staying, _persister] = cluster.start(["gateway", "gateway", "persist"]);
     // Few messages: each is shown thousands of times, by a build without optimization.
     let run = run(std::slice::from_ref(&staying), seed, |options| {
-        (options.rate, options.readers, options.writers, options.long) = (3.0, vec![Behaviour::Steady; 3], 3, 0.0);
+        (options.rate, options.readers, options.writers, options.long) =
+            (3.0, vec![Behaviour::Steady; 3], 3, 0.0);
     })
     .await;
     let (joining, joined) = (Arc::new(Semaphore::new(JOINING)), Arc::new(AtomicU64::new(0)));
@@ -108,7 +115,8 @@ async fn g16_thousands_who_lost_their_gateway_come_back_elsewhere_without_the_da
         };
         viewers.spawn(viewer.watch(died.clone()));
     }
-    crate::support::until("all are there", async || (joined.load(Ordering::Relaxed) == count).then_some(())).await;
+    crate::support::until("all are there", async || (joined.load(Ordering::Relaxed) == count).then_some(()))
+        .await;
     accepted(&run, 5).await;
     let (reads, hashes) = (
         counted(&staying, "twitchy_store_reads_total").await,

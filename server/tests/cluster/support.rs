@@ -36,7 +36,7 @@ use testkit::{
     workload::{self, Run},
 };
 
-pub use testkit::trial::{Alone, alone, choices, has_tool, memory_kib, mixed, tell, times, tool};
+pub use testkit::trial::{alone, choices, has_tool, memory_kib, mixed, tell, times, tool};
 
 /// The program that these tests are about.
 pub const TWITCHY: &str = env!("CARGO_BIN_EXE_twitchy");
@@ -178,7 +178,8 @@ impl Cluster {
     pub fn unmigrated(kafka: &str, cassandra: &str, password: Option<&'static str>) -> Self {
         static CLUSTERS: AtomicU32 = AtomicU32::new(0);
         let number = CLUSTERS.fetch_add(1, Ordering::Relaxed);
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis());
+        let since =
+            SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis());
         // The servers may outlive this process, and know its number from earlier.
         let name = format!("t{}_{number}_{since}", std::process::id());
         let mut env = Options::new(TWITCHY, Path::new("")).env;
@@ -323,8 +324,10 @@ impl Cluster {
                 Some(room) => rows(&store, room).await,
                 None => Vec::new(),
             };
-            let (logged, stored): (Vec<_>, Vec<_>) =
-                (logged.iter().map(|m| (m.seq, m.message.id)).collect(), stored.iter().map(|m| (m.seq, m.message.id)).collect());
+            let (logged, stored): (Vec<_>, Vec<_>) = (
+                logged.iter().map(|m| (m.seq, m.message.id)).collect(),
+                stored.iter().map(|m| (m.seq, m.message.id)).collect(),
+            );
             let (in_log, in_store): (HashSet<_>, HashSet<_>) =
                 (logged.iter().copied().collect(), stored.iter().copied().collect());
             let missing: Vec<_> = in_log.difference(&in_store).take(5).collect();
