@@ -17,7 +17,9 @@ use std::{
 /// The version that is fetched.
 pub const VERSION: &str = "4.1.0";
 /// An address in this variable is used instead of starting a broker.
-pub const ADDRESS_VARIABLE: &str = "TWITCHY_TEST_KAFKA";
+///
+/// What begins with `TWITCHY_` are settings, and a server refuses those that it does not know.
+pub const ADDRESS_VARIABLE: &str = "TEST_KAFKA";
 /// How long a broker may take to start on a busy machine.
 const START_MAX: Duration = Duration::from_secs(120);
 /// Name of the file with its settings.

@@ -27,7 +27,7 @@ async fn g08_no_reader_of_any_gateway_has_a_hole_that_it_was_not_told_of() {
     let name = "cluster_g08_holes";
     let (seed, _) = choices(name);
     let cluster =
-        Cluster::shared().with("FEED__RING_MESSAGES", "64").with("FEED__RESUME_MESSAGES_MAX", "200");
+        Cluster::shared().with("FEED__RING_MESSAGES", "100").with("FEED__RESUME_MESSAGES_MAX", "200");
     let gateways = cluster.start(["gateway", "gateway", BOTH]);
     let run = run(&gateways, seed, |options| {
         (options.writers, options.readers, options.long) = (8, mixed(20), 0.5);
