@@ -3,7 +3,7 @@
 //! There is one version of the program so far, so an upgrade is a rolling restart over the same data (see `rolling`);
 //! these tests hold what the next version will find.
 
-use crate::support::{Cluster, ROOMS, accepted, alone, blocking, choices, counted, judge, run, tell, until};
+use crate::support::{Cluster, ROOMS, accepted, alone, blocking, bytes_of, choices, counted, judge, run, tell, until};
 use chat::record::Record;
 use chat_store::MessageStore;
 use event_log::{EventLog, Partition};
@@ -16,11 +16,6 @@ const GOLDEN: [&str; 2] = [
     include_str!("../../../crates/chat/golden/record-v1-message-empty.hex"),
 ];
 
-fn bytes(hex: &str) -> Vec<u8> {
-    let hex = hex.trim();
-    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn g19_records_of_format_1_on_the_topic_are_read() {
     let _alone = alone();
@@ -29,7 +24,7 @@ async fn g19_records_of_format_1_on_the_topic_are_read() {
     let log = cluster.log().await;
     let mut wanted = Vec::new();
     for hex in GOLDEN {
-        let record = bytes(hex);
+        let record = bytes_of(hex);
         let Record::Message(message) = Record::decode(&record).unwrap();
         // The room of these bytes is none of today's; it is kept all the same, for it may come back.
         log.append(Partition(0), record.into()).unwrap().await.unwrap();

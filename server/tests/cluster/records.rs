@@ -1,6 +1,6 @@
 //! Records on the topic that are none of ours: set aside, counted, and the room goes on at every gateway.
 
-use crate::support::{Cluster, accepted, alone, choices, counted, judge, run, tell, until};
+use crate::support::{Cluster, accepted, alone, bytes_of, choices, counted, judge, run, tell, until};
 use event_log::{EventLog, Partition};
 use rand::RngExt;
 
@@ -13,9 +13,7 @@ async fn g21_garbage_and_unknown_versions_on_the_topic_are_set_aside_and_the_roo
     let gateways = cluster.start(["gateway,persist", "gateway"]);
     let run = run(&gateways, seed, |options| options.rate = 200.0).await;
     let log = cluster.log().await;
-    let golden = include_str!("../../../crates/chat/golden/record-v1-message-full.hex").trim();
-    let known: Vec<u8> =
-        (0..golden.len()).step_by(2).map(|at| u8::from_str_radix(&golden[at..at + 2], 16).unwrap()).collect();
+    let known = bytes_of(include_str!("../../../crates/chat/golden/record-v1-message-full.hex"));
     let mut wrong: Vec<Vec<u8>> = vec![
         Vec::new(),
         vec![0],

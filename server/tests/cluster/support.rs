@@ -425,3 +425,10 @@ pub async fn user(server: &Server, name: &str) -> Rest {
     let token = rest.register(name, "a password for the test").await.expect("a new user").access_token;
     rest.bearer(&token)
 }
+
+/// The bytes of a file of hexadecimal digits.
+pub fn bytes_of(hex: &str) -> Vec<u8> {
+    let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let pairs = digits.chunks(2).map(|pair| std::str::from_utf8(pair).expect("digits"));
+    pairs.map(|pair| u8::from_str_radix(pair, 16).expect("digits")).collect()
+}
