@@ -15,8 +15,9 @@ use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 pub const FILTER_VARIABLE: &str = "TWITCHY_LOG";
 /// The variable that says in which form.
 pub const FORMAT_VARIABLE: &str = "TWITCHY_LOG_FORMAT";
-/// What is written unless somebody says otherwise.
-const FILTER_DEFAULT: &str = "info";
+/// Our own parts at `info`; the driver of Cassandra tells at that level of each connection it makes, and while the schema
+/// is changed it warns of what is meant to be so.
+const FILTER_DEFAULT: &str = "info,scylla=warn,scylla::client::session=error";
 
 /// In which form lines are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -211,8 +212,8 @@ mod tests {
             other => panic!("asked for {other}"),
         };
         let filter = |text: &str| text.parse::<LogFilter>().unwrap();
-        assert_eq!(choose(None, None, |_| None), Ok((LogFormat::Text, filter("info"))));
-        assert_eq!(choose(None, None, |_| Some("".into())), Ok((LogFormat::Text, filter("info"))));
+        assert_eq!(choose(None, None, |_| None), Ok((LogFormat::Text, filter(FILTER_DEFAULT))));
+        assert_eq!(choose(None, None, |_| Some("".into())), Ok((LogFormat::Text, filter(FILTER_DEFAULT))));
         assert_eq!(choose(None, None, set), Ok((LogFormat::Json, filter("warn"))));
         let flags = choose(Some(LogFormat::Text), Some(filter("trace")), set);
         assert_eq!(flags, Ok((LogFormat::Text, filter("trace"))));

@@ -35,17 +35,24 @@ const MARKS_EVERY: Duration = Duration::from_millis(500);
 
 /// How far the store is, by partition: every record up to the mark is in the store (or was set aside).
 #[derive(Debug)]
-pub struct Marks(Box<[AtomicU64]>);
+pub struct Marks(Box<[Mark]>);
+
+#[derive(Debug, Default)]
+struct Mark {
+    stored: AtomicU64,
+    /// What the checkpoint said when it was looked at last. A slower process may have taken it back.
+    told: AtomicU64,
+}
 
 impl Marks {
     /// Nothing is stored yet.
     pub fn new(partitions: u32) -> Arc<Self> {
-        Arc::new(Self((0..partitions).map(|_| AtomicU64::new(0)).collect()))
+        Arc::new(Self((0..partitions).map(|_| Mark::default()).collect()))
     }
 
     /// The last offset that is in the store.
     pub fn stored(&self, partition: Partition) -> Offset {
-        Offset(self.0.get(partition.0 as usize).map_or(0, |mark| mark.load(Ordering::Acquire)))
+        Offset(self.0.get(partition.0 as usize).map_or(0, |mark| mark.stored.load(Ordering::Acquire)))
     }
 
     /// Learns from the checkpoints in the store how far all persisters are, those of other processes included; runs until
@@ -75,6 +82,7 @@ impl Marks {
             if let (Some(checkpoint), Ok(epoch)) = (checkpoint, log.epoch(partition))
                 && checkpoint.epoch == epoch.0
             {
+                self.tell(partition, Offset(checkpoint.offset));
                 self.advance(partition, Offset(checkpoint.offset));
             }
         }
@@ -83,8 +91,21 @@ impl Marks {
 
     fn advance(&self, partition: Partition, to: Offset) {
         if let Some(mark) = self.0.get(partition.0 as usize) {
-            mark.fetch_max(to.0, Ordering::AcqRel);
+            mark.stored.fetch_max(to.0, Ordering::AcqRel);
         }
+    }
+
+    fn tell(&self, partition: Partition, checkpoint: Offset) {
+        if let Some(mark) = self.0.get(partition.0 as usize) {
+            mark.told.store(checkpoint.0, Ordering::Release);
+        }
+    }
+
+    /// Where the checkpoint should be, if it said less when it was looked at last.
+    fn behind(&self, partition: Partition) -> Option<Offset> {
+        let stored = self.stored(partition);
+        let told = self.0.get(partition.0 as usize)?.told.load(Ordering::Acquire);
+        (told < stored.0).then_some(stored)
     }
 }
 
@@ -276,6 +297,7 @@ impl Persister {
                 Err(StartError::Log(error)) => return error,
                 Err(error) => {
                     metrics::counter!("twitchy_persist_failures_total").increment(1);
+                    self.tell_lag();
                     if !std::mem::replace(&mut failing, true) {
                         tracing::error!(partition = self.partition.0, %error, "the store does not take messages; trying on");
                     }
@@ -283,6 +305,14 @@ impl Persister {
                 }
             }
         }
+    }
+
+    /// For operators: how many records the log has beyond what is in the store.
+    fn tell_lag(&self) {
+        let last = self.log.bounds(self.partition).map_or(self.at, |bounds| bounds.last);
+        #[allow(clippy::cast_precision_loss)]
+        let lag = last.0.saturating_sub(self.at.0) as f64;
+        metrics::gauge!("twitchy_persist_lag_records", "partition" => self.partition.0.to_string()).set(lag);
     }
 
     async fn step(&mut self) -> Result<(), StartError> {
@@ -305,8 +335,10 @@ impl Persister {
         metrics::counter!("twitchy_messages_stored_total").increment(rows);
         self.at = last;
         self.marks.advance(self.partition, last);
+        self.tell_lag();
         if let Some(judge) = &mut self.judge {
-            judge.repeated.clear();
+            // A page that is read again may be shorter; what comes behind it has been judged all the same.
+            judge.repeated.retain(|at| *at > last.0);
         }
         Ok(())
     }

@@ -4,6 +4,9 @@
 //! Records of 350 bytes go round over three partitions. CPU is that of the whole process, so the making of the load is in
 //! it; the share of the log's own thread is told beside it. "closed loop" keeps a number of appends under way; "open loop" offers a rate whatever the log does, and counts
 //! latency from the moment an append was due. The limit is the same batches in a plain file with `fdatasync`.
+//!
+//! With `--features kafka` the two loops also run over the Kafka engine and a broker on this machine (one it starts itself, or
+//! the one at `TWITCHY_TEST_KAFKA`). The broker's CPU is not in the figures; its records are not synced to disk.
 #![allow(clippy::print_stdout, reason = "it prints tables")]
 
 use bytes::Bytes;
@@ -45,7 +48,7 @@ fn main() {
     println!("|---|---|---|---|---|---|---|");
     for under_way in [1, 16, 200, 1000, 4000] {
         let path = folder.path().join(format!("closed {under_way}"));
-        let row = runtime.block_on(closed_loop(&path, under_way, length));
+        let row = runtime.block_on(closed_loop(open(&path), under_way, length));
         println!("| {under_way} | {row} |");
         fs::remove_dir_all(&path).expect("removed");
     }
@@ -56,7 +59,7 @@ fn main() {
     println!("|---|---|---|---|---|---|---|---|");
     for rate in [1000, 10_000, 41_667, 80_000, 200_000] {
         let path = folder.path().join(format!("open {rate}"));
-        let (row, refused) = runtime.block_on(open_loop(&path, rate, length));
+        let (row, refused) = runtime.block_on(open_loop(open(&path), rate, length));
         println!("| {rate} | {row} | {refused} |");
         fs::remove_dir_all(&path).expect("removed");
     }
@@ -71,12 +74,43 @@ fn main() {
         fs::remove_file(&path).expect("removed");
     }
 
+    #[cfg(feature = "kafka")]
+    over_kafka(&runtime, length);
+
     println!(
         "\n| a log of | payload MB | file MB | open, closed before | open, killed before | read all, records/s |"
     );
     println!("|---|---|---|---|---|---|");
     for records in [100_000, 1_000_000] {
         println!("{}", runtime.block_on(size_and_opening(folder.path(), records)));
+    }
+}
+
+#[cfg(feature = "kafka")]
+fn over_kafka(runtime: &runtime::Runtime, length: Duration) {
+    use event_log::kafka::{KafkaLog, Options};
+    let broker = test_servers::kafka::shared();
+    let open = |name: String| -> Arc<dyn EventLog> {
+        let topic = format!("bench-{}-{name}", std::process::id());
+        Arc::new(KafkaLog::open(Options::new(broker.address(), topic)).expect("the log opens"))
+    };
+    // The first topic finds a cold broker.
+    drop(runtime.block_on(closed_loop(open("warm".to_owned()), 200, length)));
+    println!(
+        "\n| Kafka, closed loop: appends under way | durable/s | p50 ms | p99 ms | max ms | CPU-s per million | of it writer |"
+    );
+    println!("|---|---|---|---|---|---|---|");
+    for under_way in [1, 16, 200, 1000, 4000] {
+        let row = runtime.block_on(closed_loop(open(format!("closed-{under_way}")), under_way, length));
+        println!("| {under_way} | {row} |");
+    }
+    println!(
+        "\n| Kafka, open loop: offered/s | durable/s | p50 ms | p99 ms | max ms | CPU-s per million | of it writer | refused |"
+    );
+    println!("|---|---|---|---|---|---|---|---|");
+    for rate in [1000, 10_000, 41_667, 80_000] {
+        let (row, refused) = runtime.block_on(open_loop(open(format!("open-{rate}")), rate, length));
+        println!("| {rate} | {row} | {refused} |");
     }
 }
 
@@ -150,7 +184,7 @@ fn load() -> String {
     load.split_whitespace().next().unwrap_or("unknown").to_owned()
 }
 
-fn open(path: &Path) -> Arc<EmbeddedLog> {
+fn open(path: &Path) -> Arc<dyn EventLog> {
     let options = Options { partitions: PARTITIONS, ..Options::default() };
     Arc::new(EmbeddedLog::open(path, options).expect("the log opens"))
 }
@@ -159,8 +193,7 @@ fn record() -> Bytes {
     Bytes::from(vec![b'x'; RECORD_BYTES])
 }
 
-async fn closed_loop(path: &Path, under_way: u32, length: Duration) -> Row {
-    let log = open(path);
+async fn closed_loop(log: Arc<dyn EventLog>, under_way: u32, length: Duration) -> Row {
     let cpu = Cpu::now();
     let start = Instant::now();
     let mut appenders = JoinSet::new();
@@ -186,8 +219,7 @@ async fn closed_loop(path: &Path, under_way: u32, length: Duration) -> Row {
     row
 }
 
-async fn open_loop(path: &Path, rate: u64, length: Duration) -> (Row, u32) {
-    let log = open(path);
+async fn open_loop(log: Arc<dyn EventLog>, rate: u64, length: Duration) -> (Row, u32) {
     let refused = Arc::new(AtomicU32::new(0));
     let cpu = Cpu::now();
     let start = Instant::now();

@@ -37,6 +37,8 @@ pub struct Settings {
     pub passwords: bool,
     /// TLS, with the certificate of [`Node::certificate`].
     pub tls: bool,
+    /// Changes of the schema need not outlive the process: ten times as fast, for a node that is never restarted.
+    pub fleeting: bool,
 }
 
 /// A running node.
@@ -45,6 +47,7 @@ pub struct Node {
     folder: PathBuf,
     classes: String,
     agent: String,
+    fleeting: bool,
     process: Option<Watched>,
 }
 
@@ -92,6 +95,7 @@ impl Node {
             address: format!("127.0.0.1:{client}"),
             classes: format!("{}:{}/*", folder.display(), jars.display()),
             agent: format!("-javaagent:{}", jam(&jars)?.display()),
+            fleeting: settings.fleeting,
             folder,
             process: None,
         };
@@ -147,6 +151,10 @@ impl Node {
             "-Dcassandra.skip_wait_for_gossip_to_settle=0".to_owned(),
             "-Dcassandra.superuser_setup_delay_ms=0".to_owned(),
         ];
+        if self.fleeting {
+            args.push("-Dcassandra.unsafesystem=true".to_owned());
+            args.push("-Dcassandra.test.flush_local_schema_changes=false".to_owned());
+        }
         args.extend(EXPORTS.iter().map(|package| format!("--add-exports={package}=ALL-UNNAMED")));
         args.extend(OPENS.iter().map(|package| format!("--add-opens={package}=ALL-UNNAMED")));
         args.extend(
@@ -178,9 +186,11 @@ pub fn shared() -> &'static Node {
             folder: maven::root(),
             classes: String::new(),
             agent: String::new(),
+            fleeting: true,
             process: None,
         },
-        Err(_) => Node::start().expect("a Cassandra node for the tests"),
+        Err(_) => Node::start_with(Settings { fleeting: true, ..Settings::default() })
+            .expect("a Cassandra node for the tests"),
     })
 }
 

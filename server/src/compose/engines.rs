@@ -180,9 +180,14 @@ async fn on_its_thread<T: Send + 'static>(
     spawn_blocking(open).await.map_err(|error| StartError::Disk(format!("opening failed: {error}")))
 }
 
-/// Servers that do not answer are no reason to hang.
-async fn in_time<T>(who: &str, open: impl Future<Output = Result<T, StartError>>) -> Result<T, StartError> {
+/// Servers that do not answer are no reason to hang. The future is in a box: a driver's are as deep as they come, and
+/// compilers measure everything that holds them.
+async fn in_time<T>(
+    who: &str,
+    open: impl Future<Output = Result<T, StartError>> + Send,
+) -> Result<T, StartError> {
     let seconds = OPEN_MAX.as_secs();
+    let open: event_log::BoxFuture<'_, _> = Box::pin(open);
     timeout(OPEN_MAX, open)
         .await
         .unwrap_or_else(|_| Err(StartError::Unavailable(format!("{who} did not answer within {seconds} s"))))
@@ -304,7 +309,9 @@ mod cassandra {
 
     /// Takes the time that it needs: a cluster agrees on each change, and another process may be at it.
     pub(super) async fn migrate(config: &Config) -> Result<Vec<String>, StartError> {
-        let applied = cassandra::migrate(&options(config)).await.map_err(|error| match error {
+        let options = options(config);
+        let migrate: chat_store::BoxFuture<'_, _> = Box::pin(cassandra::migrate(&options));
+        let applied = migrate.await.map_err(|error| match error {
             MigrateError::Open(error) => start_error(&error),
             MigrateError::Changed(_) => StartError::Usage(error.to_string()),
             error => StartError::Unavailable(error.to_string()),

@@ -8,7 +8,7 @@ use crate::{
     rooms::tail::{Patience, ended},
     world::World,
 };
-use chat_store::{Store, StoreError};
+use chat_store::{Checkpoint, Store, StoreError};
 use event_log::{EventLog, Membership, Offset, Partition, ReadError};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{
@@ -38,6 +38,8 @@ struct Held {
     /// Dropped to end the work.
     _stop: oneshot::Sender<()>,
     committed: Offset,
+    /// The checkpoint seemed to be behind this at the last look.
+    behind: Option<Offset>,
 }
 
 impl Group {
@@ -71,7 +73,7 @@ impl Group {
                     Ok(Some(reason)) => return reason,
                     Err(error) => return error.to_string(),
                 },
-                _ = commits.tick() => self.commit(membership.as_ref(), &mut held),
+                _ = commits.tick() => self.commit(membership.as_ref(), &mut held, &mut tasks),
             }
         }
     }
@@ -100,7 +102,7 @@ impl Group {
                         reason = work => Some(reason),
                     }
                 });
-                Held { _stop: stop, committed: Offset(0) }
+                Held { _stop: stop, committed: Offset(0), behind: None }
             });
         }
         let numbers: Vec<u32> = held.keys().map(|partition| partition.0).collect();
@@ -109,13 +111,34 @@ impl Group {
         metrics::gauge!("twitchy_persist_partitions").set(numbers.len() as f64);
     }
 
-    fn commit(&self, membership: &dyn Membership, held: &mut BTreeMap<Partition, Held>) {
+    fn commit(
+        &self,
+        membership: &dyn Membership,
+        held: &mut BTreeMap<Partition, Held>,
+        tasks: &mut JoinSet<Option<String>>,
+    ) {
         for (partition, held) in held {
             let stored = self.marks.stored(*partition);
             if stored > held.committed {
                 membership.commit(*partition, stored);
                 held.committed = stored;
             }
+            // Who had the partition before may have saved an older checkpoint over a newer one. In a busy partition the
+            // next one puts that right; a quiet one would be written anew by its next owner.
+            let behind = self.marks.behind(*partition);
+            if let (Some(stored), true, Ok(epoch)) =
+                (behind, behind == held.behind, self.log.epoch(*partition))
+            {
+                let (store, partition) = (self.store.clone(), partition.0);
+                tasks.spawn(async move {
+                    let checkpoint = Checkpoint { epoch: epoch.0, offset: stored.0 };
+                    if let Err(error) = store.save(CONSUMER, partition, checkpoint).await {
+                        tracing::debug!(partition, %error, "a checkpoint was not put right; it is tried again");
+                    }
+                    None
+                });
+            }
+            held.behind = behind;
         }
     }
 }

@@ -232,13 +232,34 @@ pub async fn last_before(
     let (mut low, mut high) = (bounds.first.0.saturating_sub(1), bounds.last.0);
     while low < high {
         let middle = low + (high - low) / 2;
-        let record = log.read(partition, Offset(middle), 1, READ_BYTES_MAX).await?;
-        let sent_at = record.first().and_then(|r| decode(partition, r)).map(|m| m.message.sent_at);
-        match sent_at {
-            Some(sent_at) if sent_at >= since => high = middle,
-            // What cannot be read or is too old lies before.
-            _ => low = middle + 1,
+        match sent_next(log, partition, middle, high).await? {
+            Some((at, sent_at)) if sent_at < since => low = at,
+            _ => high = middle,
         }
     }
     Ok(Offset(low))
+}
+
+/// The first record after one place and up to another that can be read: where it stands, and when it was sent.
+async fn sent_next(
+    log: &dyn EventLog,
+    partition: Partition,
+    after: u64,
+    up_to: u64,
+) -> Result<Option<(u64, Millis)>, ReadError> {
+    let (mut at, mut records_max) = (after, 1);
+    while at < up_to {
+        let records = log.read(partition, Offset(at), records_max, READ_BYTES_MAX).await?;
+        let Some(last) = records.last() else { break };
+        let readable = records.iter().find_map(|record| match Record::decode(&record.payload) {
+            Ok(Record::Message(message)) => Some((record.offset.0, message.sent_at)),
+            Err(_) => None,
+        });
+        if let Some(found) = readable.filter(|(offset, _)| *offset <= up_to) {
+            return Ok(Some(found));
+        }
+        // Rare: one that cannot be read tells no time.
+        (at, records_max) = (last.offset.0, READ_RECORDS_MAX);
+    }
+    Ok(None)
 }

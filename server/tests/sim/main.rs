@@ -38,6 +38,13 @@ const KEPT: &[(u64, &str)] = &[
     (220, "liveness: a crash brought back a checkpoint from before the trimmed log, and no start came up"),
 ];
 
+/// The same of several processes.
+const KEPT_CLUSTER: &[(u64, &str)] = &[(
+    1145,
+    "duplicate: a page that the store had refused was read again and shorter, and what was judged behind it was judged \
+     no more",
+)];
+
 /// Seeds of a usual run: nearly two minutes of one core without optimisation.
 const SEEDS: u64 = 2_000;
 /// Seeds of a usual run with several processes.
@@ -114,9 +121,12 @@ fn no_seed_finds_anything() {
     if one("SIM_SEED", run) {
         return;
     }
-    let kept = KEPT.iter().map(|(seed, _)| *seed);
-    let others = range("SIM_SEEDS", SEEDS).filter(|seed| !kept.clone().any(|kept| kept == *seed));
-    none_finds_anything("SIM_SEED", run, kept.clone().chain(others));
+    none_finds_anything("SIM_SEED", run, with_kept(KEPT, range("SIM_SEEDS", SEEDS)));
+}
+
+fn with_kept(kept: &'static [(u64, &str)], seeds: std::ops::Range<u64>) -> impl Iterator<Item = u64> {
+    let kept = kept.iter().map(|(seed, _)| *seed);
+    kept.clone().chain(seeds.filter(move |seed| !kept.clone().any(|kept| kept == *seed)))
 }
 
 #[test]
@@ -124,8 +134,8 @@ fn no_seed_of_a_cluster_finds_anything() {
     if one("SIM_CLUSTER_SEED", run_cluster) {
         return;
     }
-    let repeats =
-        none_finds_anything("SIM_CLUSTER_SEED", run_cluster, range("SIM_CLUSTER_SEEDS", CLUSTER_SEEDS));
+    let seeds = with_kept(KEPT_CLUSTER, range("SIM_CLUSTER_SEEDS", CLUSTER_SEEDS));
+    let repeats = none_finds_anything("SIM_CLUSTER_SEED", run_cluster, seeds);
     assert!(repeats > 0, "no two processes ever wrote the same nonce, and that is what these runs are for");
 }
 

@@ -21,13 +21,14 @@ enum May {
     Everything,
 }
 
-const TABLE: [(&str, May); 11] = [
+const TABLE: [(&str, May); 12] = [
     ("protocol", May::Nothing),
     ("event-log", May::Nothing),
     ("chat", May::These(&["protocol"])),
     ("chat-store", May::These(&["chat", "protocol"])),
     ("client", May::These(&["protocol"])),
     ("testkit", May::These(&["protocol", "chat", "event-log", "chat-store", "client"])),
+    ("test-servers", May::Nothing),
     ("load-tests", May::These(&["client", "protocol"])),
     ("transformer-api", May::Nothing),
     ("transformer-styles", May::Styles),
@@ -42,7 +43,7 @@ const STYLE: &str = "transformer-";
 const TOPS: [&str; 2] = ["server", "xtask"];
 
 /// Only tests depend on these.
-const TEST_ONLY: [&str; 1] = ["testkit"];
+const TEST_ONLY: [&str; 2] = ["testkit", "test-servers"];
 
 fn allowance(name: &str) -> Option<May> {
     TABLE

@@ -21,6 +21,27 @@ impl Default for Cassandra {
     }
 }
 
+/// A node holds some hundred tables in the memory it has here, so each test takes its own away; one that failed leaves
+/// them to be looked at.
+impl Drop for Cassandra {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let options = self.options.clone();
+        let dropped = std::thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async {
+                let session = client::connect(&options, None).await.expect("connect");
+                let cql = format!("DROP KEYSPACE IF EXISTS {}", options.keyspace);
+                session.query_unpaged(cql, ()).await.expect("drop");
+            });
+        });
+        dropped.join().expect("the keyspace is dropped");
+    }
+}
+
 /// A new keyspace at this address. Its name is not known to another process that uses the same server.
 fn options_of(address: &str) -> Options {
     static KEYSPACES: AtomicU32 = AtomicU32::new(0);

@@ -16,6 +16,11 @@ const ASK_EVERY: Duration = Duration::from_millis(200);
 /// How long complaints are listened to in between.
 const LISTEN: Duration = Duration::from_millis(10);
 
+/// Signs in the client library's complaints that the two sides do not speak the same: one of them TLS or a login, the other
+/// not. A broker that expects TLS hangs up on the very first question, one that expects a login on the first after it.
+const OTHER_LANGUAGE: [&str; 4] =
+    ["SSL", "mechanism handshake failed", "in state APIVERSION_QUERY", "in state UP"];
+
 /// Keeps what went wrong, for whoever cannot reach a broker and wants to say why.
 #[derive(Default)]
 pub(super) struct Client(Mutex<Complaints>);
@@ -24,34 +29,39 @@ pub(super) struct Client(Mutex<Complaints>);
 struct Complaints {
     /// The brokers do not take the login.
     login: Option<String>,
-    /// The two sides do not speak the same: one of them TLS or a login, the other not.
-    language: Option<String>,
     last: Option<String>,
+}
+
+impl Client {
+    fn complain(&self, code: Option<RDKafkaErrorCode>, reason: &str) {
+        use RDKafkaErrorCode as Code;
+        let mut complaints = self.0.lock();
+        let login = matches!(code, Some(Code::Authentication | Code::SaslAuthenticationFailed));
+        if code == Some(Code::AllBrokersDown) {
+            return;
+        }
+        let place =
+            if login && !is_other_language(reason) { &mut complaints.login } else { &mut complaints.last };
+        *place = Some(reason.to_owned());
+    }
+}
+
+fn is_other_language(reason: &str) -> bool {
+    OTHER_LANGUAGE.iter().any(|sign| reason.contains(sign))
 }
 
 impl ClientContext for Client {
     fn log(&self, _level: RDKafkaLogLevel, facility: &str, text: &str) {
         tracing::debug!(facility, text, "the Kafka client says");
+        // That a broker hangs up is no error to the client library.
+        if facility == "FAIL" {
+            self.complain(None, text);
+        }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!(%error, reason, "the Kafka client tells of an error");
-        let mut complaints = self.0.lock();
-        let reason = reason.to_owned();
-        match error {
-            KafkaError::Global(
-                RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed,
-            ) => {
-                complaints.login = Some(reason);
-            }
-            KafkaError::Global(RDKafkaErrorCode::SSL) => complaints.language = Some(reason),
-            // The client library's guess when a broker hangs up in the middle of the first words.
-            _ if reason.contains("security.protocol") || reason.contains("UP_AFTER_HANDSHAKE") => {
-                complaints.language = Some(reason);
-            }
-            KafkaError::Global(RDKafkaErrorCode::AllBrokersDown) => {}
-            _ => complaints.last = Some(reason),
-        }
+        self.complain(error.rdkafka_error_code(), reason);
     }
 }
 
@@ -74,13 +84,13 @@ pub(super) fn metadata(asker: &BaseConsumer<Client>, options: &Options) -> Resul
         if left > ASK_EVERY {
             continue;
         }
-        return Err(match (&complaints.language, &complaints.last) {
-            (Some(reason), _) => OpenError::Config(format!(
+        return Err(match &complaints.last {
+            Some(reason) if is_other_language(reason) => OpenError::Config(format!(
                 "{} and this program do not speak the same (TLS, or a login, on one side alone?): {reason}",
                 options.brokers
             )),
-            (None, Some(reason)) => OpenError::Unreachable(format!("{}: {reason}", options.brokers)),
-            (None, None) => OpenError::Unreachable(format!("{}: {error}", options.brokers)),
+            Some(reason) => OpenError::Unreachable(format!("{}: {reason}", options.brokers)),
+            None => OpenError::Unreachable(format!("{}: {error}", options.brokers)),
         });
     }
 }

@@ -3,7 +3,7 @@
 //! The member reads nothing: it answers every assignment with an empty one of its own, so the client library fetches no
 //! records, while the broker counts the partitions as this member's. All partitions are handed out anew when a member comes or
 //! goes ("eager"); until then everyone keeps working on what it had, which the port allows. A member that dies is noticed by
-//! the broker after 10 s.
+//! the broker when it was not heard of for the session's time (10 s).
 
 use super::Options;
 use crate::{BoxFuture, Membership, Offset, Partition, ReadError};

@@ -6,8 +6,9 @@
 //! the header [`BARRIER_HEADER`] is a barrier, written after an outage.
 //!
 //! Kafka's offsets begin at 0 and ours at 1, so ours are Kafka's plus one. Ours are dense; on the topic there may be holes,
-//! where another producer used transactions (their marks, and what they gave up, take offsets). Each offset of a hole
-//! reads as an empty record here, as does a record without a value: what stands above sets aside what it cannot read.
+//! where another producer used transactions, whose marks take offsets. Each offset of a hole reads as an empty record
+//! here, as does a record without a value: what stands above sets aside what it cannot read. Records of a transaction are
+//! read like any other, whether it is open, committed or given up, so that nobody can hold up the readers of a topic.
 //!
 //! Appends go to an idempotent producer with `acks=all` behind a bound of our own and are answered from its delivery
 //! reports (`produce`). One consumer without a group follows the ends of all partitions into a bounded tail in memory
@@ -148,8 +149,13 @@ impl KafkaLog {
     /// See [`OpenError`]. A topic that is not as `options` asks is refused, never changed.
     pub fn open(options: Options) -> Result<Self, OpenError> {
         options.check()?;
+        // Where each partition stands is learnt below; the producer comes first, as it takes half a second to get its
+        // identity from the brokers, and nothing can be sent before.
+        let views = (0..options.partitions).map(|_| PartitionView::new(1, 0)).collect();
+        let state = Arc::new(State::new(views));
+        let producer = Producer::new(&options, &state).map_err(|e| OpenError::client(&e))?;
         let asker: BaseConsumer<Client> =
-            options.consumer().create_with_context(Client::default()).map_err(|e| OpenError::client(&e))?;
+            options.asker().create_with_context(Client::default()).map_err(|e| OpenError::client(&e))?;
         let admin: AdminClient<_> = options.admin().create().map_err(|e| OpenError::client(&e))?;
         let runtime = watch::runtime().map_err(|e| OpenError::machine(&e))?;
         // On a thread of its own, as the caller may be inside a runtime.
@@ -159,13 +165,11 @@ impl KafkaLog {
             opening.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         });
         let epoch = epoch?;
-        let mut views = Vec::new();
-        for partition in 0..options.partitions {
-            let (low, high) = first_watermarks(&asker, &options, kafka_partition(Partition(partition)))?;
-            views.push(PartitionView::new(watermark(low) + 1, watermark(high)));
+        for (partition, view) in (0..).zip(&state.views) {
+            let (low, high) = first_watermarks(&asker, &options, partition)?;
+            view.begin_at(watermark(low) + 1, watermark(high));
         }
-        let state = Arc::new(State::new(views));
-        let producer = Producer::new(&options, &state).map_err(|e| OpenError::client(&e))?;
+        producer.warm_up(options.request_timeout);
         let follower = follow::consumer(&options, &state).map_err(|e| OpenError::client(&e))?;
         let shared = Arc::new(Shared {
             options,

@@ -60,6 +60,13 @@ impl Producer {
         })
     }
 
+    /// Lets the client library learn who leads the partitions, so that the first append does not have to.
+    pub(super) fn warm_up(&self, timeout: Duration) {
+        if let Err(error) = self.client.client().fetch_metadata(Some(&self.topic), timeout) {
+            tracing::debug!(%error, "the first append will take longer");
+        }
+    }
+
     /// Hands delivery reports out until the log is stopped.
     pub(super) fn serve(&self) {
         while !self.state.stopped() {
@@ -166,8 +173,16 @@ impl ClientContext for Reports {
     fn error(&self, error: KafkaError, reason: &str) {
         match error {
             KafkaError::Global(RDKafkaErrorCode::Fatal) => self.0.fail(reason),
-            // Refuse at once instead of letting appends wait for their timeout; the watch finds out when it is over.
-            KafkaError::Global(RDKafkaErrorCode::AllBrokersDown) => self.0.unreachable(reason),
+            KafkaError::Global(RDKafkaErrorCode::AllBrokersDown) => {
+                if self.0.records_under_way.load(Ordering::Acquire) > 0 {
+                    // Refuse at once instead of letting more appends wait for their timeout; the watch finds out when it
+                    // is over.
+                    self.0.unreachable(reason);
+                } else {
+                    // Perhaps the broker only hung up because nobody said anything for long.
+                    self.0.nudge();
+                }
+            }
             error => tracing::debug!(%error, reason, "the Kafka client tells of an error"),
         }
     }
@@ -212,5 +227,66 @@ impl ProducerContext for Reports {
         state.give_back(bytes);
         // A caller that no longer waits is no reason not to keep its record.
         let _ = answer.send(answered);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::view::PartitionView;
+
+    const DOWN: KafkaError = KafkaError::Global(RDKafkaErrorCode::AllBrokersDown);
+
+    fn state() -> Arc<State> {
+        Arc::new(State::new(vec![PartitionView::new(1, 0), PartitionView::new(1, 0)]))
+    }
+
+    #[test]
+    fn a_broker_that_hangs_up_on_a_silent_client_is_no_outage() {
+        let state = state();
+        Reports(Arc::clone(&state)).error(DOWN, "1/1 brokers are down");
+        assert_eq!(state.health().objection(), None);
+        assert!(!state.wait_stopped(Duration::MAX), "the watch looks at once");
+    }
+
+    #[test]
+    fn a_broker_that_hangs_up_with_records_under_way_is_an_outage_until_one_answers() {
+        let state = state();
+        state.records_under_way.store(1, Ordering::Release);
+        let before = state.alarms();
+        Reports(Arc::clone(&state)).error(DOWN, "1/1 brokers are down");
+        assert!(state.health().objection().is_some_and(|why| why.contains("1/1 brokers are down")));
+        state.reachable(before);
+        assert!(state.health().objection().is_some(), "that answer is older than the alarm");
+        state.reachable(state.alarms());
+        assert_eq!(state.health().objection(), None);
+    }
+
+    #[test]
+    fn what_is_uncertain_keeps_the_log_from_being_well() {
+        let state = state();
+        state.uncertain(1, "timed out");
+        state.uncertain(0, "timed out");
+        state.reachable(state.alarms());
+        assert!(state.health().objection().is_some());
+        assert_eq!(state.uncertain_partitions(), [0, 1]);
+        state.certain(&[1]);
+        state.reachable(state.alarms());
+        assert!(state.health().objection().is_some(), "partition 0 is not certain yet");
+        state.certain(&[0]);
+        state.reachable(state.alarms());
+        assert_eq!(state.health().objection(), None);
+    }
+
+    #[test]
+    fn a_failed_log_stays_failed_and_tells_the_first_reason() {
+        let state = state();
+        let ended = state.ended.subscribe();
+        Reports(Arc::clone(&state)).error(KafkaError::Global(RDKafkaErrorCode::Fatal), "out of sequence");
+        state.unreachable("also that");
+        state.reachable(state.alarms());
+        assert!(state.health().objection().is_some_and(|why| why.contains("out of sequence")));
+        state.end("closed later");
+        assert_eq!(ended.borrow().as_deref(), Some("out of sequence"));
     }
 }

@@ -28,6 +28,8 @@ pub(super) struct State {
 
 pub(super) struct Health {
     condition: Condition,
+    /// How often it was said that something is wrong: an "all is well" that was asked for before the last of them is old.
+    alarms: u64,
     /// Partitions where an append was answered "unknown" and it is not certain yet what became of it.
     uncertain: BTreeSet<u32>,
 }
@@ -68,7 +70,7 @@ impl State {
             records_under_way: AtomicUsize::new(0),
             bytes_under_way: AtomicUsize::new(0),
             closing: AtomicBool::new(false),
-            health: RwLock::new(Health { condition: Condition::Open, uncertain: BTreeSet::new() }),
+            health: RwLock::new(Health { condition: Condition::Open, alarms: 0, uncertain: BTreeSet::new() }),
             ended: watch::Sender::new(None),
             stop: Mutex::default(),
             stop_changed: Condvar::new(),
@@ -98,6 +100,12 @@ impl State {
         }
         stop.nudged = false;
         stop.stopped
+    }
+
+    /// Lets the watch look at once.
+    pub(super) fn nudge(&self) {
+        self.stop.lock().nudged = true;
+        self.stop_changed.notify_all();
     }
 
     pub(super) fn stop(&self) {
@@ -140,14 +148,13 @@ impl State {
     /// Refuses appends until the watch finds that all is well.
     pub(super) fn unreachable(&self, why: &str) {
         let mut health = self.health.write();
+        health.alarms += 1;
         match health.condition {
             Condition::Failed(_) => return,
             Condition::Unreachable(_) => {}
             Condition::Open => {
                 tracing::warn!(why, "Kafka does not take records; appends are refused until it does");
-                let mut stop = self.stop.lock();
-                stop.nudged = true;
-                self.stop_changed.notify_all();
+                self.nudge();
             }
         }
         health.condition = Condition::Unreachable(why.to_owned());
@@ -166,10 +173,17 @@ impl State {
         }
     }
 
-    /// The brokers answered everything. Takes appends again, if nothing is uncertain.
-    pub(super) fn reachable(&self) {
+    /// To be asked before the brokers are.
+    pub(super) fn alarms(&self) -> u64 {
+        self.health.read().alarms
+    }
+
+    /// The brokers answered everything, and there were so many alarms before they were asked. Takes appends again, if
+    /// nothing is uncertain and no alarm came in between.
+    pub(super) fn reachable(&self, alarms: u64) {
         let mut health = self.health.write();
-        if matches!(health.condition, Condition::Unreachable(_)) && health.uncertain.is_empty() {
+        let well = health.uncertain.is_empty() && health.alarms == alarms;
+        if well && matches!(health.condition, Condition::Unreachable(_)) {
             tracing::info!("Kafka takes records again");
             health.condition = Condition::Open;
         }

@@ -79,6 +79,13 @@ impl PartitionView {
         Self { inner: Mutex::new(inner), seen: watch::Sender::new(last) }
     }
 
+    /// Begins behind `last`, before anybody looks at it.
+    pub(super) fn begin_at(&self, first: u64, last: u64) {
+        let mut inner = self.inner.lock();
+        *inner = Inner { first, last, seen: last, tail: VecDeque::new(), tail_bytes: 0 };
+        self.seen.send_replace(last);
+    }
+
     pub(super) fn bounds(&self) -> Bounds {
         let inner = self.inner.lock();
         Bounds { first: Offset(inner.first), last: Offset(inner.last) }

@@ -33,6 +33,7 @@ pub(super) fn watch(shared: &Shared, runtime: &Runtime) {
             .set(state.records_under_way.load(Ordering::Relaxed) as f64);
         metrics::gauge!("twitchy_log_bytes_under_way")
             .set(state.bytes_under_way.load(Ordering::Relaxed) as f64);
+        let alarms = state.alarms();
         let nothing_under_way = state.records_under_way.load(Ordering::Acquire) == 0;
         match runtime.block_on(topic::epoch(&shared.admin, options, ANSWER_MAX)) {
             Ok(Some(epoch)) if epoch == shared.epoch => {}
@@ -53,10 +54,10 @@ pub(super) fn watch(shared: &Shared, runtime: &Runtime) {
         }
         let uncertain = state.uncertain_partitions();
         if uncertain.is_empty() {
-            state.reachable();
+            state.reachable(alarms);
         } else if nothing_under_way && settled {
             match make_certain(shared, &uncertain) {
-                Ok(()) => state.reachable(),
+                Ok(()) => state.reachable(alarms),
                 Err(why) => {
                     settled = false;
                     unwell(shared, &why);

@@ -9,7 +9,7 @@ use rdkafka::{
     message::Timestamp,
     producer::{BaseProducer, BaseRecord, Producer},
 };
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -46,54 +46,84 @@ async fn foreign_records_come_with_their_bytes_and_stop_nothing() {
         large.into(),
         "last".into(),
     ];
-    let seen = |records: Vec<event_log::Record>| records.into_iter().map(|r| r.payload).collect::<Vec<_>>();
-    assert_eq!(seen(read_all(&log, P0).await), expected, "from memory");
+    assert_eq!(payloads(read_all(&log, P0).await), expected, "from memory");
     let small = Options { tail_bytes_max: 0, ..options };
-    assert_eq!(seen(read_all(&open(small).await.expect("it opens"), P0).await), expected, "from the broker");
+    assert_eq!(
+        payloads(read_all(&open(small).await.expect("it opens"), P0).await),
+        expected,
+        "from the broker"
+    );
+}
+
+/// Runs transactions on another thread, as the client library blocks in them.
+async fn in_transactions(topic: String, work: impl FnOnce(&BaseProducer, &str) + Send + 'static) {
+    let run = tokio::task::spawn_blocking(move || {
+        let producer: BaseProducer = client().set("transactional.id", &topic).create().expect("a producer");
+        producer.init_transactions(TIMEOUT).expect("a transactional producer");
+        work(&producer, &topic);
+    });
+    run.await.expect("the transactions end");
+}
+
+fn payloads(records: Vec<event_log::Record>) -> Vec<Bytes> {
+    records.into_iter().map(|record| record.payload).collect()
 }
 
 #[tokio::test]
 async fn holes_that_transactions_leave_read_as_empty_records() {
     let options = options("holes");
     let log = open(options.clone()).await.expect("it opens");
-    let producer: BaseProducer =
-        client().set("transactional.id", &options.topic).create().expect("a producer");
-    tokio::task::spawn_blocking(move || {
-        producer.init_transactions(TIMEOUT).expect("a transactional producer");
-        let topic = options.topic.as_str();
-        // Kafka's offsets: a b + a mark, c + a mark (given up), d + a mark, then e + a mark (given up).
-        for (values, commit) in [
-            (&[Some(b"a".as_slice()), Some(b"b")][..], true),
-            (&[Some(b"c")], false),
-            (&[Some(b"d")], true),
-            (&[Some(b"e")], false),
-        ] {
+    in_transactions(options.topic.clone(), |producer, topic| {
+        let transactions: [(&[Option<&[u8]>], bool); 3] =
+            [(&[Some(b"a"), Some(b"b")], true), (&[Some(b"given up")], false), (&[Some(b"c")], true)];
+        for (values, commit) in transactions {
             producer.begin_transaction().expect("begun");
-            send(&producer, topic, values);
+            send(producer, topic, values);
             if commit {
                 producer.commit_transaction(TIMEOUT).expect("committed");
             } else {
                 producer.abort_transaction(TIMEOUT).expect("given up");
             }
         }
-        options
     })
-    .await
-    .map(|options| async move {
-        let expected: Vec<Bytes> = ["a", "b", "", "", "", "d", "", "", ""].map(Bytes::from).into();
-        let seen =
-            |records: Vec<event_log::Record>| records.into_iter().map(|r| r.payload).collect::<Vec<_>>();
-        within("the end, which is a hole", log.wait_past(P0, Offset(8))).await.expect("open");
-        assert_eq!(log.bounds(P0).expect("it exists").last, Offset(9));
-        assert_eq!(seen(read_all(&log, P0).await), expected, "by a log that follows");
-        let late = open(options).await.expect("it opens");
-        assert_eq!(seen(read_all(&late, P0).await), expected, "by a log that comes later");
-        assert_eq!(late.append(P0, "own".into()).expect("taken").await, Ok(Offset(10)));
-        within("the own record", log.wait_past(P0, Offset(9))).await.expect("open");
-        assert_eq!(read_all(&log, P0).await[9].payload, "own");
-    })
-    .expect("the transactions end")
     .await;
+    // Behind each transaction lies its mark.
+    let expected: Vec<Bytes> = ["a", "b", "", "given up", "", "c", ""].map(Bytes::from).into();
+    within("the end, which is a hole", log.wait_past(P0, Offset(6))).await.expect("open");
+    assert_eq!(log.bounds(P0).expect("it exists").last, Offset(7));
+    assert_eq!(payloads(read_all(&log, P0).await), expected, "by a log that follows");
+    let late = open(options).await.expect("it opens");
+    assert_eq!(payloads(read_all(&late, P0).await), expected, "by a log that comes later");
+    assert_eq!(late.append(P0, "own".into()).expect("taken").await, Ok(Offset(8)));
+    within("the own record", log.wait_past(P0, Offset(7))).await.expect("open");
+    assert_eq!(read_all(&log, P0).await[7].payload, "own");
+}
+
+#[tokio::test]
+async fn an_open_transaction_holds_nobody_up() {
+    let options = options("open-transaction");
+    let log = open(options.clone()).await.expect("it opens");
+    let (done, wait) = std::sync::mpsc::channel::<()>();
+    let (tell, begun) = tokio::sync::oneshot::channel();
+    let transaction = in_transactions(options.topic.clone(), move |producer, topic| {
+        producer.begin_transaction().expect("begun");
+        send(producer, topic, &[Some(b"not committed")]);
+        tell.send(()).expect("the test waits");
+        // Until the test is over, however it ends.
+        let _ = wait.recv();
+    });
+    let check = async {
+        within("the transaction", begun).await.expect("begun");
+        assert_eq!(log.append(P0, "own".into()).expect("taken").await, Ok(Offset(2)));
+        within("the own record", log.wait_past(P0, Offset(1))).await.expect("open");
+        let late = open(options).await.expect("it opens");
+        for log in [&log, &late] {
+            assert_eq!(payloads(read_all(log, P0).await), ["not committed", "own"]);
+            log.healthy().expect("it takes appends");
+        }
+        drop(done);
+    };
+    tokio::join!(transaction, check);
 }
 
 #[tokio::test]
@@ -109,7 +139,14 @@ async fn others_can_read_what_is_written() {
         .expect("a consumer");
     consumer.subscribe(&[&options.topic]).expect("subscribed");
     let message = tokio::task::spawn_blocking(move || {
-        let message = consumer.poll(TIMEOUT).expect("in time").expect("a message");
+        // A poll also ends when the group hands its partitions out.
+        let deadline = Instant::now() + TIMEOUT;
+        let message = loop {
+            assert!(Instant::now() < deadline, "no message came");
+            if let Some(message) = consumer.poll(Duration::from_secs(1)) {
+                break message.expect("a message");
+            }
+        };
         (message.payload().map(<[u8]>::to_vec), message.key().map(<[u8]>::to_vec), message.timestamp())
     });
     let (payload, key, timestamp) = message.await.expect("read");

@@ -19,6 +19,8 @@ use tokio::task::JoinSet;
 /// Tells this test binary's child which topic to be a member for.
 const TOPIC_VARIABLE: &str = "MEMBER_OF_TOPIC";
 const GROUP: &str = "workers";
+/// As short as a broker takes it.
+const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
 const ALL: [Partition; 3] = [Partition(0), Partition(1), Partition(2)];
 
 /// Waits until a member has so many partitions, and gives them.
@@ -96,7 +98,7 @@ fn a_single_member_has_all_partitions() {
     let options = match child_of {
         Some(topic) => {
             let (address, topic) = topic.split_once('/').expect("address/topic");
-            Options::new(address, topic)
+            Options { session_timeout: SESSION_TIMEOUT, ..Options::new(address, topic) }
         }
         None => options("single"),
     };

@@ -68,7 +68,9 @@ async fn the_number_of_appends_under_way_is_bounded_too() {
 }
 
 /// Drops the log when it is woken, then tells.
-struct LastOwner(Mutex<Option<(Arc<dyn EventLog>, oneshot::Sender<()>)>>);
+struct LastOwner(Mutex<Option<Owned>>);
+
+type Owned = (Arc<dyn EventLog>, oneshot::Sender<()>);
 
 impl Wake for LastOwner {
     fn wake(self: Arc<Self>) {

@@ -29,7 +29,7 @@ async fn works(options: Options) {
 
 async fn refused(options: Options) -> OpenError {
     // What will not work is known sooner, but some of it only by waiting.
-    let options = Options { request_timeout: Duration::from_secs(2), ..options };
+    let options = Options { request_timeout: Duration::from_secs(1), ..options };
     open(options).await.err().expect("refused")
 }
 
