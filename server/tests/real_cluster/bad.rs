@@ -1,6 +1,6 @@
 //! What cannot be served: each is one clear line, with its code, within bounded time, and nothing is changed.
 
-use crate::support::{Cluster, alone, blocking, broker, node, tell};
+use crate::support::{Cluster, alone, blocking, broker, node, tell, times, user};
 use scylla::client::session_builder::SessionBuilder;
 use std::time::Instant;
 use test_servers::{cassandra, kafka};
@@ -56,13 +56,11 @@ async fn bad_addresses_and_settings_are_told_in_one_line() {
         UNAVAILABLE,
         &["Kafka"],
     );
-    refused(
-        &cluster,
-        "a broker in place of a database",
-        &[("CASSANDRA__NODES", cluster.kafka())],
-        UNAVAILABLE,
-        &["Cassandra"],
-    );
+    if times(0, 1) == 1 {
+        // It is waited for: half a minute.
+        let change = [("CASSANDRA__NODES", cluster.kafka())];
+        refused(&cluster, "a broker in place of a database", &change, UNAVAILABLE, &["Cassandra"]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -86,7 +84,10 @@ async fn bad_topics_are_told_in_one_line() {
         &[cluster.name(), "replication", "1", "3"],
     );
     let other = Cluster::shared();
-    drop(other.start(["gateway,persist"]));
+    let servers = other.start(["gateway,persist"]);
+    user(&servers[0], "ada").await.send("ohio", "it is mine", None).await.unwrap();
+    assert_eq!(other.store_is_the_log().await, 1);
+    drop(servers);
     refused(
         &cluster,
         "the keyspace of another topic",
@@ -113,7 +114,9 @@ async fn bad_keyspaces_are_told_in_one_line() {
     refused(&cluster, "a keyspace of a newer version", &[], USAGE, &["version 99", "newer"]);
     let migrated = blocking(|| cluster.migrate());
     let said = String::from_utf8_lossy(&migrated.stderr);
-    assert_eq!((migrated.status.code(), said.lines().count()), (Some(USAGE), 1), "{said}");
+    let lines = said.lines().filter(|line| line.starts_with("twitchy: ")).count();
+    assert_eq!((migrated.status.code(), lines), (Some(USAGE), 1), "{said}");
+    assert!(!said.contains("WARN"), "{said}");
     assert!(said.contains("99"), "{said}");
 }
 

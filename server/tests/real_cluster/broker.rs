@@ -100,6 +100,8 @@ async fn g12_a_dead_or_frozen_broker_is_told_and_its_return_needs_no_restart() {
     let gateways = cluster.start(["gateway,persist"; 2]);
     let run = run(&gateways, seed, |options| {
         (options.rate, options.readers) = (200.0, vec![Behaviour::Steady; 4]);
+        // The prober writes there too.
+        options.strangers = true;
     })
     .await;
     let prober = user(&gateways[0], "prober").await;

@@ -74,7 +74,8 @@ async fn g13_without_a_database_the_chat_goes_on_and_the_store_is_filled_later()
             tokio::time::sleep(Duration::from_secs(times(10, 60))).await;
             // Who logs in is told that it cannot be known, not that the password is wrong.
             let rest = Rest::new(gateways[0].address()).with_deadline(PATIENCE);
-            let refused = rest.login("nobody_here", "a password for the test").await.err().expect("nobody can know");
+            let refused =
+                rest.login("nobody_here", "a password for the test").await.err().expect("nobody can know");
             assert_eq!(refused.code(), Some(ErrorCode::Unavailable), "{refused}");
         } else {
             blocking(|| node.kill());

@@ -3,7 +3,9 @@
 //! There is one version of the program so far, so an upgrade is a rolling restart over the same data (see `rolling`);
 //! these tests hold what the next version will find.
 
-use crate::support::{Cluster, ROOMS, accepted, alone, blocking, bytes_of, choices, counted, judge, run, tell, until};
+use crate::support::{
+    Cluster, ROOMS, accepted, alone, blocking, bytes_of, choices, counted, judge, run, tell, until,
+};
 use chat::record::Record;
 use chat_store::MessageStore;
 use event_log::{EventLog, Partition};

@@ -121,6 +121,8 @@ async fn g18_a_one_way_partition_from_the_broker_heals_by_itself() {
     let port = broker.address().rsplit_once(':').unwrap().1;
     let gateways = [here, there];
     let run = run(&gateways, seed, |options| {
+        // The prober writes there too.
+        options.strangers = true;
         (options.rate, options.readers) =
             (100.0, vec![Behaviour::Steady, Behaviour::Reconnecting, Behaviour::Steady, Behaviour::Late]);
     })

@@ -37,6 +37,9 @@ struct Draft {
     room: String,
     nonce: String,
     text: String,
+    /// An attempt at one of several gateways had no answer. What another one refuses is then that attempt alone: the
+    /// earlier one may still be on its way.
+    afloat: bool,
 }
 
 impl Writer {
@@ -109,7 +112,7 @@ impl Writer {
         let nonce = self.shared.run.nonce(self.number, self.said);
         self.said += 1;
         let text = text::line(&nonce, self.shared.options.long, &mut self.choices);
-        Draft { room, nonce, text }
+        Draft { room, nonce, text, afloat: false }
     }
 
     /// Says these until each has a definite answer, or for too long.
@@ -121,8 +124,17 @@ impl Writer {
             } else {
                 self.over_socket(&drafts).await
             };
+            let several = self.shared.options.gateways.len() > 1;
             let mut answers = attempt.answered.into_iter();
-            drafts.retain(|_| !answers.next().unwrap_or(false));
+            drafts.retain_mut(|draft| match answers.next() {
+                Some(true) => false,
+                Some(false) => {
+                    draft.afloat = several;
+                    true
+                }
+                // Nothing was sent.
+                None => true,
+            });
             if drafts.is_empty() {
                 self.pauses.success();
                 if let Some(wait) = attempt.wait {
@@ -243,7 +255,14 @@ impl Writer {
             Err(error) => match refusal(&error) {
                 Some((code, wait)) => {
                     attempt.wait = attempt.wait.max(wait);
-                    Outcome::Rejected { code: code.as_str().to_owned() }
+                    let code = code.as_str();
+                    if draft.afloat {
+                        Outcome::Unknown {
+                            why: format!("refused as {code}, and an earlier attempt is afloat"),
+                        }
+                    } else {
+                        Outcome::Rejected { code: code.to_owned() }
+                    }
                 }
                 None => Outcome::Unknown { why: error.to_string() },
             },
