@@ -14,7 +14,9 @@ use std::{
 /// The version that is fetched.
 pub const VERSION: &str = "5.0.5";
 /// An address in this variable is used instead of starting a node.
-pub const ADDRESS_VARIABLE: &str = "TWITCHY_TEST_CASSANDRA";
+///
+/// What begins with `TWITCHY_` are settings, and a server refuses those that it does not know.
+pub const ADDRESS_VARIABLE: &str = "TEST_CASSANDRA";
 /// Its one datacenter.
 pub const DATACENTER: &str = "datacenter1";
 /// Name and password of the first user of a node that asks for passwords.

@@ -6,7 +6,7 @@
 use crate::{child::Watched, maven};
 use std::{
     env, fs, io,
-    net::TcpStream,
+    net::{Ipv4Addr, TcpStream},
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
@@ -17,7 +17,9 @@ use std::{
 /// The version that is fetched.
 pub const VERSION: &str = "4.1.0";
 /// An address in this variable is used instead of starting a broker.
-pub const ADDRESS_VARIABLE: &str = "TWITCHY_TEST_KAFKA";
+///
+/// What begins with `TWITCHY_` are settings, and a server refuses those that it does not know.
+pub const ADDRESS_VARIABLE: &str = "TEST_KAFKA";
 /// How long a broker may take to start on a busy machine.
 const START_MAX: Duration = Duration::from_secs(120);
 /// Name of the file with its settings.
@@ -72,6 +74,15 @@ impl Broker {
     /// When Java or Maven are missing, the jars cannot be fetched, or the broker does not start; the text says where the
     /// log is.
     pub fn start() -> io::Result<Self> {
+        Self::start_on(Ipv4Addr::LOCALHOST)
+    }
+
+    /// As [`Self::start`], with [`Self::address`] at another address of this machine, for clients in a network of their
+    /// own.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_on(host: Ipv4Addr) -> io::Result<Self> {
         let root = maven::root();
         let jars = maven::jars(
             &root,
@@ -81,7 +92,7 @@ impl Broker {
         let folder = maven::run_folder(&root)?;
         let ports @ [client, login, tls, _] = maven::free_ports()?;
         let settings = folder.join(SETTINGS);
-        fs::write(&settings, server_properties(&folder, ports))?;
+        fs::write(&settings, server_properties(&folder, host, ports))?;
         certificate(&folder)?;
         let classes = format!("{}/*:{}", jars.display(), folder.display());
         fs::write(folder.join("simplelogger.properties"), LOGGING)?;
@@ -92,8 +103,9 @@ impl Broker {
             .args(["format", "-t", CLUSTER_ID, "-c", &settings])
             .args(["--add-scram", &scram("256"), "--add-scram", &scram("512")]))?;
         let address = |port| format!("127.0.0.1:{port}");
+        let client = format!("{host}:{client}");
         let mut broker = Self {
-            address: address(client),
+            address: client,
             login_address: address(login),
             tls_address: address(tls),
             folder,
@@ -246,14 +258,14 @@ org.slf4j.simpleLogger.showDateTime=true
 org.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS
 ";
 
-fn server_properties(folder: &Path, [client, login, tls, controller]: [u16; 4]) -> String {
+fn server_properties(folder: &Path, host: Ipv4Addr, [client, login, tls, controller]: [u16; 4]) -> String {
     const MODULES: &str = "org.apache.kafka.common.security";
     format!(
         "process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=CLIENTS://127.0.0.1:{client},LOGIN://127.0.0.1:{login},TLS://127.0.0.1:{tls},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=CLIENTS://127.0.0.1:{client},LOGIN://127.0.0.1:{login},TLS://127.0.0.1:{tls}
+listeners=CLIENTS://{host}:{client},LOGIN://127.0.0.1:{login},TLS://127.0.0.1:{tls},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=CLIENTS://{host}:{client},LOGIN://127.0.0.1:{login},TLS://127.0.0.1:{tls}
 listener.security.protocol.map=CLIENTS:PLAINTEXT,LOGIN:SASL_PLAINTEXT,TLS:SSL,CONTROLLER:PLAINTEXT
 listener.name.login.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
 listener.name.login.plain.sasl.jaas.config={MODULES}.plain.PlainLoginModule required user_{USERNAME}=\"{PASSWORD}\";

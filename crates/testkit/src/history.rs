@@ -69,6 +69,13 @@ pub struct Began {
     pub rooms: Vec<Baseline>,
     /// Others may write in these rooms too: what they write is not judged.
     pub strangers: bool,
+    /// How many gateways there were. What one of them acked may reach the others a little later.
+    #[serde(default = "one")]
+    pub gateways: u32,
+}
+
+fn one() -> u32 {
+    1
 }
 
 /// How far a room was before the run: what lies there or before is not judged.
@@ -320,6 +327,7 @@ mod tests {
                 seed: 1,
                 rooms: vec![Baseline { room: room.clone(), epoch: epoch.clone(), seq: Seq(0) }],
                 strangers: false,
+                gateways: 1,
             }),
             Event::Send(Send {
                 t0: 1,

@@ -8,7 +8,7 @@ use std::{
     ffi::OsString,
     fs::{File, OpenOptions},
     io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write},
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{
@@ -31,6 +31,8 @@ pub struct Options {
     pub binary: PathBuf,
     /// Its data folder.
     pub data: PathBuf,
+    /// The address that it listens at, on a port of its own. Without: one of the loopback that no other test uses.
+    pub listen: Option<IpAddr>,
     /// Where its log goes; later starts add to it.
     pub log: PathBuf,
     /// Further settings, as `TWITCHY_LIMITS__CONNECTIONS` and so on. They replace what this process was given.
@@ -57,6 +59,7 @@ impl Options {
         Self {
             binary: binary.into(),
             data: folder.join("data"),
+            listen: None,
             log: folder.join("server.log"),
             env: unlimited.iter().map(|name| (format!("TWITCHY_LIMITS__{name}"), "0".to_owned())).collect(),
             args: Vec::new(),
@@ -108,13 +111,14 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts it and waits until it is ready. It listens on a loopback address of its own: where a server is gone for a
+    /// Starts it and waits until it is ready. Unless told otherwise, it listens on a loopback address of its own: where a server is gone for a
     /// while, a client that keeps asking for its port may get connected to itself, unless its address is another.
     ///
     /// # Errors
     /// See [`Error`].
     pub fn start(options: Options) -> Result<Self, Error> {
-        let mut server = Self { options, listen: SocketAddr::new(own_address().into(), 0), child: None };
+        let address = options.listen.unwrap_or_else(|| own_address().into());
+        let mut server = Self { options, listen: SocketAddr::new(address, 0), child: None };
         server.start_again()?;
         Ok(server)
     }

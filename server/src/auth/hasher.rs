@@ -173,6 +173,7 @@ impl Hasher {
             // They go with the work: if the caller goes away, the work goes on and still counts.
             let _held: (OwnedSemaphorePermit, OwnedSemaphorePermit) = (place, permit);
             inner.computed.fetch_add(1, Ordering::Relaxed);
+            metrics::counter!("twitchy_password_hashes_total").increment(1);
             work(&inner)
         })
         .await

@@ -97,7 +97,7 @@ impl History {
         let mut at = after;
         while at < stored && found.len() < limit {
             let asked = PAGE_ROWS_MAX.min(limit - found.len());
-            let page = self.store.page(room.id(), Page::After(at), asked).await?;
+            let page = self.stored_page(room, Page::After(at), asked).await?;
             // Only a page that is full may have others behind it.
             at = page.last().filter(|_| page.len() == asked).map_or(stored, |m| m.seq.min(stored));
             // Beyond its mark the store may have holes; the log has none.
@@ -128,7 +128,7 @@ impl History {
             return Ok(newer);
         }
         let end = Seq(before.map_or(stored.0 + 1, |b| b.0.min(stored.0 + 1)));
-        let mut page = self.store.page(room.id(), Page::Before(end), limit - newer.len()).await?;
+        let mut page = self.stored_page(room, Page::Before(end), limit - newer.len()).await?;
         page.extend(newer);
         Ok(page)
     }
@@ -153,6 +153,7 @@ impl History {
     async fn look_for(&self, room: &Room, id: MessageId) -> Result<Option<Logged>, HistoryError> {
         // The mark first: what the persister writes while the store is read is then still looked for in the log.
         let stored = Seq(self.marks.stored(room.partition).0);
+        metrics::counter!("twitchy_store_reads_total", "what" => "message").increment(1);
         if let Some(found) = self.store.message(room.id(), id).await? {
             return Ok(Some(found));
         }
@@ -220,6 +221,12 @@ impl History {
                 }
             }
         }
+    }
+
+    /// A page of the store, which is counted: joins should not need any.
+    async fn stored_page(&self, room: &Room, page: Page, limit: usize) -> Result<Vec<Logged>, StoreError> {
+        metrics::counter!("twitchy_store_reads_total", "what" => "page").increment(1);
+        self.store.page(room.id(), page, limit).await
     }
 
     /// The room's messages in the log after `after` and before `before`, oldest first, at most `limit`.

@@ -3,40 +3,10 @@
 use crate::support::{accepted, alone, choices, folder, has_tool, judge, options, run, server, tell};
 use client::Rest;
 use protocol::codes::ErrorCode;
-use std::{fs, process::Command};
-use testkit::process::{Options, Server};
-
-/// A clock that stands elsewhere, by the library of `faketime` (the program itself would stay between us and the server).
-/// The monotonic clock stays as it is.
-pub fn set(options: &mut Options, offset: Option<&str>) {
-    options.env.retain(|(name, _)| !["LD_PRELOAD", "FAKETIME"].contains(&name.as_str()));
-    let Some(offset) = offset else { return };
-    let said = Command::new("faketime").args(["-f", "+0", "sh", "-c", "echo $LD_PRELOAD"]).output().unwrap();
-    let library = String::from_utf8(said.stdout).unwrap().trim().to_owned();
-    let env = [("LD_PRELOAD", &*library), ("FAKETIME", offset), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")];
-    options.env.extend(env.map(|(name, value)| (name.to_owned(), value.to_owned())));
-}
-
-/// What the library leaves in shared memory when its process is killed; taken away when dropped.
-#[derive(Default)]
-pub struct Leavings(Vec<u32>);
-
-impl Leavings {
-    /// This process was started with another clock.
-    pub fn of(&mut self, server: &Server) {
-        self.0.extend(server.pid());
-    }
-}
-
-impl Drop for Leavings {
-    fn drop(&mut self) {
-        for pid in &self.0 {
-            // There are none of a process that had the right clock, or ended by itself.
-            let _ = fs::remove_file(format!("/dev/shm/faketime_shm_{pid}"));
-            let _ = fs::remove_file(format!("/dev/shm/sem.faketime_sem_{pid}"));
-        }
-    }
-}
+use testkit::{
+    process::Server,
+    trial::{Leavings, set_clock},
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn g15_a_wrong_clock_changes_no_order_and_loses_nothing() {
@@ -49,7 +19,7 @@ async fn g15_a_wrong_clock_changes_no_order_and_loses_nothing() {
     let folder = folder();
     let mut leavings = Leavings::default();
     let mut ahead = options(folder.path());
-    set(&mut ahead, Some("+1d"));
+    set_clock(&mut ahead, Some("+1d"));
     let mut server = Server::start(ahead).unwrap_or_else(|error| panic!("{error}"));
     leavings.of(&server);
     let run = run(&server, seed, |_| {}).await;
@@ -60,7 +30,7 @@ async fn g15_a_wrong_clock_changes_no_order_and_loses_nothing() {
     for clock in clocks {
         accepted(&run, 100).await;
         server.kill();
-        set(server.options_mut(), clock);
+        set_clock(server.options_mut(), clock);
         crate::support::again(&mut server);
         leavings.of(&server);
     }
@@ -82,7 +52,7 @@ async fn g15_no_token_lives_longer_because_a_clock_was_wrong() {
     let now = Rest::new(server.address()).register("ada", "what time is it").await.unwrap();
     let mut at = async |server: &mut Server, clock| {
         server.kill();
-        set(server.options_mut(), clock);
+        set_clock(server.options_mut(), clock);
         crate::support::again(server);
         leavings.of(server);
         Rest::new(server.address())

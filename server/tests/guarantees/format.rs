@@ -13,7 +13,10 @@ use std::{
     path::{Path, PathBuf},
     time::SystemTime,
 };
-use testkit::process::Server;
+use testkit::{
+    process::Server,
+    trial::{Leavings, set_clock},
+};
 
 const ROOMS: [&str; 3] = ["bestie", "ohio", "synergy"];
 const PASSWORDS: [(&str, &str); 2] =
@@ -132,8 +135,8 @@ async fn g19_the_tokens_and_nonces_of_format_1_hold() {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
     let mut options = crate::support::options(folder.path());
     let back = format!("-{}s", now.saturating_sub(made_at));
-    crate::clocks::set(&mut options, Some(&back));
-    let mut leavings = crate::clocks::Leavings::default();
+    set_clock(&mut options, Some(&back));
+    let mut leavings = Leavings::default();
     let server = Server::start(options).unwrap_or_else(|error| panic!("{error}"));
     leavings.of(&server);
     let rest = Rest::new(server.address());

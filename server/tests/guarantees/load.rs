@@ -4,14 +4,7 @@ use crate::support::{Attached, alone, folder, has_tool, options, server, tell};
 use client::{Rest, Socket};
 use protocol::{codes::ErrorCode, frames::ServerFrame};
 use std::{collections::HashMap, ffi::OsString, fs, net::TcpStream, time::Duration};
-use testkit::process::Server;
-
-/// A field of `/proc/PID/status`, in KiB.
-fn memory_kib(server: &Server, field: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", server.pid().unwrap())).unwrap();
-    let line = status.lines().find(|line| line.starts_with(field)).unwrap();
-    line.split_ascii_whitespace().nth(1).unwrap().parse().unwrap()
-}
+use testkit::{process::Server, trial::memory_kib};
 
 /// Processor time so far, in hundredths of a second.
 fn processor_ticks(server: &Server) -> u64 {

@@ -1,54 +1,24 @@
 //! What the tests of the guarantees share: folders, servers, faults, and the judgement. It knows no guarantee.
 
-use parking_lot::{Mutex, MutexGuard};
-use rand::{SeedableRng, rngs::StdRng};
 use std::{
     ffi::OsString,
     fs,
-    io::Write as _,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
 use tempfile::TempDir;
 use testkit::{
-    checker::{self, Counts},
-    history::{self, Event},
+    checker::Counts,
+    history::Event,
     process::{Options, Server},
-    workload::{self, Behaviour, Run},
+    trial,
+    workload::{self, Run},
 };
+
+pub use testkit::trial::{alone, choices, has_tool, mixed, tell, times, tool};
 
 /// The server that these tests are about.
 pub const TWITCHY: &str = env!("CARGO_BIN_EXE_twitchy");
-
-static MACHINE: Mutex<()> = Mutex::new(());
-
-/// The machine, while it is held.
-pub struct Alone {
-    _machine: MutexGuard<'static, ()>,
-}
-
-/// The machine, for one test at a time. It is held for the whole test, on a thread that does nothing else.
-pub fn alone() -> Alone {
-    Alone { _machine: MACHINE.lock() }
-}
-
-/// How often something is done: in the usual run, and with `GUARANTEES=long`.
-pub fn times(usual: u64, long: u64) -> u64 {
-    if std::env::var_os("GUARANTEES").is_some_and(|value| value == "long") { long } else { usual }
-}
-
-/// Prints a line even where the harness keeps output to itself: what was run, and what not and why.
-pub fn tell(line: &str) {
-    let _ = writeln!(std::io::stderr(), "guarantees: {line}");
-}
-
-/// A source of choices; its seed is printed, and taken from `GUARANTEES_SEED` if that is set.
-pub fn choices(name: &str) -> (u64, StdRng) {
-    let given = std::env::var("GUARANTEES_SEED").ok().and_then(|text| text.parse().ok());
-    let seed = given.unwrap_or_else(rand::random::<u64>);
-    tell(&format!("{name}: GUARANTEES_SEED={seed}"));
-    (seed, StdRng::seed_from_u64(seed))
-}
 
 /// A folder that goes away with the test.
 pub fn folder() -> TempDir {
@@ -89,81 +59,14 @@ pub async fn accepted(run: &Run, more: u64) {
     run.until_accepted(run.progress().accepted + more).await;
 }
 
-/// So many readers, of every behaviour in turn.
-pub fn mixed(count: usize) -> Vec<Behaviour> {
-    Behaviour::ALL.into_iter().cycle().take(count).collect()
-}
-
 /// No finding, or the history is kept and told.
 pub fn judge(name: &str, faults: &str, events: &[Event]) -> Counts {
-    let report = checker::check(events);
-    let c = &report.counts;
-    tell(&format!(
-        "{name}: {faults}; {} messages in {} attempts ({} without an answer), {} accepted, {} refused, {} shown on {} \
-         connections, {} findings",
-        c.messages,
-        c.attempts,
-        c.attempts_unknown,
-        c.accepted,
-        c.rejected.values().sum::<u64>(),
-        c.shown,
-        c.connections,
-        report.findings_by_rule.values().sum::<u64>(),
-    ));
-    if !report.clean {
-        let kept = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.jsonl"));
-        let file = fs::File::create(&kept).expect("the target folder can be written");
-        history::write(events, file).expect("the history can be written");
-        panic!("{name}: the history is kept in {}\n{report}", kept.display());
-    }
-    report.counts
+    trial::judge(Path::new(env!("CARGO_TARGET_TMPDIR")), name, faults, events)
 }
 
 /// Does the test run with the rights of root? If not, says what is not run.
 pub fn is_root(test: &str) -> bool {
-    let root = rustix::process::geteuid().is_root();
-    if !root {
-        tell(&format!("{test}: NOT RUN, it needs root (mounts)"));
-    }
-    root
-}
-
-/// Is the tool there? As root on Debian and its kin a missing one is installed; else says what is not run.
-pub fn has_tool(test: &str, tool: &str, package: &str) -> bool {
-    let there = || Command::new(tool).arg("--version").output().is_ok() || which(tool).is_some();
-    if there() {
-        return true;
-    }
-    if rustix::process::geteuid().is_root() && which("apt-get").is_some() {
-        let _ = Command::new("apt-get").args(["install", "-y", "-q", package]).output();
-    }
-    if there() {
-        return true;
-    }
-    tell(&format!("{test}: NOT RUN, {tool} is missing (apt-get install {package})"));
-    false
-}
-
-fn which(tool: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let usual = ["/usr/sbin", "/sbin"].map(PathBuf::from);
-    std::env::split_paths(&path).chain(usual).map(|folder| folder.join(tool)).find(|path| path.is_file())
-}
-
-/// Runs a tool to its end.
-///
-/// # Panics
-/// If it fails.
-pub fn tool(program: &str, arguments: &[&str]) {
-    let program = which(program).unwrap_or_else(|| PathBuf::from(program));
-    let done = Command::new(&program).args(arguments).output();
-    let done = done.unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-    assert!(
-        done.status.success(),
-        "{} {arguments:?}: {}",
-        program.display(),
-        String::from_utf8_lossy(&done.stderr)
-    );
+    trial::is_root(test, "mounts")
 }
 
 /// A file system of its own in a folder, unmounted when dropped.

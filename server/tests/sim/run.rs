@@ -386,7 +386,7 @@ fn begin(sim: &Sim, seed: u64) {
         epoch: format!("epoch{}", room.partition),
         seq: Seq(0),
     });
-    sim.record(Event::Began(history::Began { seed, rooms: rooms.collect(), strangers: false }));
+    sim.record(Event::Began(history::Began { seed, rooms: rooms.collect(), strangers: false, gateways: 1 }));
 }
 
 /// Faults, one after the other.

@@ -56,6 +56,8 @@ pub(super) async fn connect(options: &Options, keyspace: Option<&str>) -> Result
         .schema_agreement_interval(AGREEMENT_EVERY)
         .schema_agreement_timeout(AGREEMENT_MAX)
         .fetch_schema_metadata(keyspace.is_some())
+        // Or the driver warns that one is asked for without the other.
+        .fetch_full_schema_metadata(keyspace.is_some())
         .timestamp_generator(Arc::new(MonotonicTimestampGenerator::new()));
     if let Some(keyspace) = keyspace {
         // Whose replicas are asked follows from its replication.

@@ -35,9 +35,9 @@ const FILE: u8 = 74;
 #[derive(Debug, Parser)]
 #[command(name = "twitchy-check", version)]
 struct Arguments {
-    /// Where the server is, as http://ADDR:PORT.
+    /// Where the server is, as http://ADDR:PORT; several, if they are gateways of one chat.
     #[arg(required_unless_present = "replay", conflicts_with = "replay")]
-    url: Option<String>,
+    urls: Vec<String>,
     /// Users that write; each fourth uses REST, the others the WebSocket.
     #[arg(long, default_value_t = 4)]
     writers: usize,
@@ -107,13 +107,13 @@ async fn main() -> ExitCode {
 }
 
 async fn judge(arguments: &Arguments) -> Result<Report, Failed> {
-    let events = match (&arguments.replay, &arguments.url) {
+    let events = match (&arguments.replay, arguments.urls.as_slice()) {
         (Some(file), _) => {
             let open = File::open(file).map_err(|error| failed(FILE, told(file, &error)))?;
             history::read(BufReader::new(open)).map_err(|error| failed(FILE, told(file, &error)))?
         }
-        (None, Some(url)) => drive(arguments, url).await?,
-        (None, None) => return Err(failed(USAGE, "a URL is needed, or --replay FILE")),
+        (None, urls @ [_, ..]) => drive(arguments, urls).await?,
+        (None, []) => return Err(failed(USAGE, "a URL is needed, or --replay FILE")),
     };
     if let Some(file) = &arguments.history {
         let written = File::create(file).and_then(|file| history::write(&events, file));
@@ -131,18 +131,19 @@ fn told(file: &Path, error: &dyn std::fmt::Display) -> String {
     format!("{}: {error}", file.display())
 }
 
-async fn drive(arguments: &Arguments, url: &str) -> Result<Vec<Event>, Failed> {
+async fn drive(arguments: &Arguments, urls: &[String]) -> Result<Vec<Event>, Failed> {
     if !arguments.rate.is_finite() || arguments.rate < 0.0 {
         return Err(failed(USAGE, "--rate is a number of 0 or more"));
     }
     if !(0.0..=1.0).contains(&arguments.long) {
         return Err(failed(USAGE, "--long is a share from 0 to 1"));
     }
-    let address = address(url)?;
+    let gateways = urls.iter().map(|url| address(url)).collect::<Result<Vec<_>, _>>()?;
     let seed = arguments.seed.unwrap_or_else(rand::random);
     let mut stderr = io::stderr();
     let _ = writeln!(stderr, "seed {seed}");
     let options = Options {
+        gateways: gateways.clone(),
         rooms: arguments.rooms.clone(),
         writers: arguments.writers,
         readers: Behaviour::ALL.into_iter().cycle().take(arguments.readers).collect(),
@@ -150,7 +151,7 @@ async fn drive(arguments: &Arguments, url: &str) -> Result<Vec<Event>, Failed> {
         long: arguments.long,
         strangers: arguments.strangers,
         give_up: Duration::from_secs(arguments.give_up),
-        ..Options::new(address, seed)
+        ..Options::new(gateways[0], seed)
     };
     let run = Run::start(options).await.map_err(|error| failed(UNAVAILABLE, error))?;
     for second in 1..=arguments.seconds {

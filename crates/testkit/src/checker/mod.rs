@@ -25,6 +25,10 @@ use report::Findings;
 use std::collections::HashMap;
 use stored::Final;
 
+/// How long what one gateway acked may take to reach the others: a message takes milliseconds there, and some seconds
+/// where a broker is being replaced. Only a page of history may lack it for so long, and only at its end.
+const GATEWAY_LAG_MAX: Nanos = 10_000_000_000;
+
 /// Judges a history.
 #[must_use]
 pub fn check(events: &[Event]) -> Report {
@@ -70,6 +74,11 @@ impl<'a> Start<'a> {
             Some((at_start, seq)) if epoch.is_none_or(|epoch| epoch == *at_start) => *seq,
             _ => Seq(0),
         }
+    }
+
+    /// How old an ack has to be for every gateway to know of it.
+    fn lag_max(&self) -> Nanos {
+        if self.began.is_some_and(|began| began.gateways > 1) { GATEWAY_LAG_MAX } else { 0 }
     }
 
     fn strangers(&self) -> bool {

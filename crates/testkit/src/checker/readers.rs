@@ -267,7 +267,8 @@ impl<'a> Readers<'a, '_> {
         if page.full {
             return;
         }
-        let accepted = self.ledger.newest_before(stretch.room, page.t0);
+        let known = page.t0.saturating_sub(self.start.lag_max());
+        let accepted = self.ledger.newest_before(stretch.room, known);
         let missing = stored.between(from, accepted);
         if let Some(shown) = missing.first() {
             self.findings.add(Rule::StaleJoin, stretch.room, || {

@@ -1,6 +1,6 @@
 //! For every rule a history that breaks it, and near misses that do not.
 
-use super::{Report, Rule, check};
+use super::{GATEWAY_LAG_MAX, Report, Rule, check};
 use crate::history::{
     Baseline, Began, Event, Gap, Joined, Left, Message, Outcome, Page, Read, Send, Shown, Stayed, Stored,
 };
@@ -35,7 +35,7 @@ fn shown(seq: u64, n: u128) -> Shown {
 impl Story {
     fn new() -> Self {
         let rooms = vec![Baseline { room: ROOM.to_owned(), epoch: EPOCH.to_owned(), seq: Seq(10) }];
-        Self { events: vec![Event::Began(Began { seed: 1, rooms, strangers: false })], time: 0 }
+        Self { events: vec![Event::Began(Began { seed: 1, rooms, strangers: false, gateways: 1 })], time: 0 }
     }
 
     fn now(&mut self) -> u64 {
@@ -408,6 +408,17 @@ fn stale_join() {
     // A page that is not full claims to be all that there is.
     three().page(1, 10, false).saw(1, 11, 1).saw(1, 13, 2).stored(&THREE).breaks(Rule::StaleJoin);
     three().page(1, 10, true).saw(1, 11, 1).saw(1, 13, 2).stored(&THREE).clean();
+    // Another gateway may not know yet what was acked a moment ago, but not for long.
+    let elsewhere = |later: u64| {
+        let mut story = three();
+        if let Some(Event::Began(began)) = story.events.first_mut() {
+            began.gateways = 2;
+        }
+        story.time += later;
+        story.page(1, 10, false).saw(1, 11, 1).saw(1, 13, 2).stored(&THREE)
+    };
+    elsewhere(0).clean();
+    elsewhere(GATEWAY_LAG_MAX).breaks(Rule::StaleJoin);
 }
 
 #[test]

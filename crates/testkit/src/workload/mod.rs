@@ -41,8 +41,9 @@ const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
 /// What is to be done.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where the server listens.
-    pub address: SocketAddr,
+    /// Where the gateways of one chat listen, one at least. Everyone begins at one of them, and goes to the next when it
+    /// does not answer or breaks off.
+    pub gateways: Vec<SocketAddr>,
     /// Slugs; none for all that the server has.
     pub rooms: Vec<String>,
     /// Users that write; each fourth of them over REST.
@@ -65,9 +66,9 @@ pub struct Options {
 impl Options {
     /// Four writers and five readers, one of each behaviour, in all rooms.
     #[must_use]
-    pub fn new(address: SocketAddr, seed: u64) -> Self {
+    pub fn new(gateway: SocketAddr, seed: u64) -> Self {
         Self {
-            address,
+            gateways: vec![gateway],
             rooms: Vec::new(),
             writers: 4,
             readers: Behaviour::ALL.to_vec(),
@@ -130,8 +131,13 @@ impl Shared {
         self.connections.fetch_add(1, Ordering::Relaxed)
     }
 
-    fn rest(&self) -> Rest {
-        Rest::new(self.options.address).with_deadline(ANSWER_TIME_MAX)
+    /// The gateway whose turn it is.
+    fn gateway(&self, turn: usize) -> SocketAddr {
+        self.options.gateways[turn % self.options.gateways.len()]
+    }
+
+    fn rest(&self, turn: usize) -> Rest {
+        Rest::new(self.gateway(turn)).with_deadline(ANSWER_TIME_MAX)
     }
 
     /// A source of choices of its own for each part, so that they do not hang on who is asked first.
@@ -170,17 +176,19 @@ impl Run {
     /// # Errors
     /// If the server cannot be reached, has no such room, or refuses the accounts (it limits registrations by address;
     /// see `limits.registrations_per_address_per_hour`).
+    ///
+    /// # Panics
+    /// Without any gateway.
     pub async fn start(mut options: Options) -> Result<Self, Error> {
         let clock = Clock::start();
+        let gateway = options.gateways[0];
         if options.rooms.is_empty() {
-            let all = Rest::new(options.address).rooms().await;
-            let all = all.map_err(failed(format!("no chat at {}", options.address)))?;
+            let all = Rest::new(gateway).rooms().await;
+            let all = all.map_err(failed(format!("no chat at {gateway}")))?;
             options.rooms = all.into_iter().map(|room| room.slug).collect();
         }
         let mut rooms = Vec::new();
-        let mut socket = Socket::connect(options.address)
-            .await
-            .map_err(failed(format!("no chat at {}", options.address)))?;
+        let mut socket = Socket::connect(gateway).await.map_err(failed(format!("no chat at {gateway}")))?;
         for room in &options.rooms {
             let joined = socket
                 .join_with_history(room, 0)
@@ -189,7 +197,8 @@ impl Run {
             rooms.push(Baseline { room: room.clone(), epoch: joined.epoch, seq: joined.seq });
         }
         socket.vanish();
-        let began = Began { seed: options.seed, rooms, strangers: options.strangers };
+        let gateways = u32::try_from(options.gateways.len()).unwrap_or(u32::MAX);
+        let began = Began { seed: options.seed, rooms, strangers: options.strangers, gateways };
         let baselines: HashMap<String, Seq> = began.rooms.iter().map(|b| (b.room.clone(), b.seq)).collect();
         let shared = Arc::new(Shared {
             run: text::RunName::new(),
@@ -258,7 +267,9 @@ impl Run {
         for room in self.shared.options.rooms.clone() {
             let mut pauses = Pauses::new(self.shared.choices(3, 0));
             let deadline = Instant::now() + self.shared.options.give_up;
-            while Instant::now() < deadline && !self.read_room(&room).await {
+            let mut turn = 0;
+            while Instant::now() < deadline && !self.read_room(&room, turn).await {
+                turn += 1;
                 pauses.after_failure(None).await;
             }
         }
@@ -271,9 +282,9 @@ impl Run {
     }
 
     /// One room, in both directions; false if that failed.
-    async fn read_room(&self, room: &str) -> bool {
-        let Ok((epoch, baseline)) = self.end_of(room).await else { return false };
-        let rest = self.shared.rest();
+    async fn read_room(&self, room: &str, turn: usize) -> bool {
+        let Ok((epoch, baseline)) = self.end_of(room, turn).await else { return false };
+        let rest = self.shared.rest(turn);
         let (mut events, mut after) = (Vec::new(), baseline);
         loop {
             let Ok(page) = rest.after(room, after, PAGE).await else { return false };
@@ -302,8 +313,8 @@ impl Run {
     }
 
     /// The room's epoch now, and the place after which its history belongs to the run.
-    async fn end_of(&self, room: &str) -> Result<(String, Seq), ClientError> {
-        let mut socket = Socket::connect(self.shared.options.address).await?;
+    async fn end_of(&self, room: &str, turn: usize) -> Result<(String, Seq), ClientError> {
+        let mut socket = Socket::connect(self.shared.gateway(turn)).await?;
         let epoch = socket.join_with_history(room, 0).await?.epoch;
         let events = self.shared.events.lock();
         let began = events.iter().find_map(|event| match event {

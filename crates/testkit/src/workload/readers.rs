@@ -58,6 +58,8 @@ pub(super) struct Reader {
     behaviour: Behaviour,
     choices: StdRng,
     pauses: Pauses,
+    /// Which gateway it is at.
+    turn: usize,
     /// By room: the log it reads, and how far it is.
     places: HashMap<String, (Option<String>, Seq)>,
     /// Joins that were asked for and not yet answered.
@@ -91,7 +93,7 @@ impl Reader {
     ) -> Self {
         let places = baselines.into_iter().map(|(room, seq)| (room, (None, seq))).collect();
         let (choices, pauses) = (shared.choices(4, number), Pauses::new(shared.choices(5, number)));
-        Self { shared, behaviour, choices, pauses, places, asked: HashMap::new() }
+        Self { shared, behaviour, choices, pauses, turn: number, places, asked: HashMap::new() }
     }
 
     /// Until it has everything that `until` will say, or has waited for it too long.
@@ -109,6 +111,7 @@ impl Reader {
                 }
                 Err(error) => self.pauses.after_failure(refusal(&error).and_then(|(_, wait)| wait)).await,
             }
+            self.turn += 1;
         }
     }
 
@@ -121,7 +124,7 @@ impl Reader {
         let receive_buffer_bytes = (self.behaviour == Behaviour::Slow).then_some(SLOW_BUFFER_BYTES);
         let options =
             SocketOptions { deadline: ANSWER_TIME_MAX, receive_buffer_bytes, ..SocketOptions::default() };
-        Socket::connect_with(self.shared.options.address, options).await
+        Socket::connect_with(self.shared.gateway(self.turn), options).await
     }
 
     fn act_at(&mut self) -> Instant {
@@ -301,10 +304,11 @@ impl Reader {
 
     /// Page after page, each room in turn.
     async fn page(mut self, until: Until) {
-        let rest = self.shared.rest();
         let connection = self.shared.connection();
         let mut deadline: Option<Instant> = None;
         loop {
+            self.turn += 1;
+            let rest = self.shared.rest(self.turn);
             for room in self.shared.options.rooms.clone() {
                 while self.next_page(&rest, connection, &room).await {}
             }

@@ -21,6 +21,8 @@ const REST_EVERY: usize = 4;
 pub(super) struct Writer {
     shared: Arc<Shared>,
     number: usize,
+    /// Which gateway it is at.
+    turn: usize,
     user: String,
     password: String,
     rest: Rest,
@@ -35,13 +37,16 @@ struct Draft {
     room: String,
     nonce: String,
     text: String,
+    /// An attempt at one of several gateways had no answer. What another one refuses is then that attempt alone: the
+    /// earlier one may still be on its way.
+    afloat: bool,
 }
 
 impl Writer {
     pub(super) async fn register(shared: &Arc<Shared>, number: usize) -> Result<Self, Error> {
         let user = shared.run.user(number);
         let password = format!("correct horse {user}");
-        let anonymous = shared.rest();
+        let anonymous = shared.rest(number);
         let token = match anonymous.register(&user, &password).await {
             Err(error) if error.code() == Some(ErrorCode::UsernameTaken) => {
                 anonymous.login(&user, &password).await
@@ -53,6 +58,7 @@ impl Writer {
             rest: anonymous.bearer(&token),
             shared: shared.clone(),
             number,
+            turn: number,
             user,
             password,
             socket: None,
@@ -106,7 +112,7 @@ impl Writer {
         let nonce = self.shared.run.nonce(self.number, self.said);
         self.said += 1;
         let text = text::line(&nonce, self.shared.options.long, &mut self.choices);
-        Draft { room, nonce, text }
+        Draft { room, nonce, text, afloat: false }
     }
 
     /// Says these until each has a definite answer, or for too long.
@@ -118,8 +124,17 @@ impl Writer {
             } else {
                 self.over_socket(&drafts).await
             };
+            let several = self.shared.options.gateways.len() > 1;
             let mut answers = attempt.answered.into_iter();
-            drafts.retain(|_| !answers.next().unwrap_or(false));
+            drafts.retain_mut(|draft| match answers.next() {
+                Some(true) => false,
+                Some(false) => {
+                    draft.afloat = several;
+                    true
+                }
+                // Nothing was sent.
+                None => true,
+            });
             if drafts.is_empty() {
                 self.pauses.success();
                 if let Some(wait) = attempt.wait {
@@ -131,6 +146,17 @@ impl Writer {
                 return;
             }
             self.pauses.after_failure(attempt.wait).await;
+            self.next_gateway();
+        }
+    }
+
+    /// What has no answer here is asked again elsewhere.
+    fn next_gateway(&mut self) {
+        self.turn += 1;
+        let token = self.rest.token().unwrap_or_default().to_owned();
+        self.rest = self.shared.rest(self.turn).bearer(&token);
+        if let Some(socket) = self.socket.take() {
+            socket.vanish();
         }
     }
 
@@ -196,7 +222,7 @@ impl Writer {
             return Ok(socket);
         }
         let options = SocketOptions { deadline: ANSWER_TIME_MAX, ..SocketOptions::default() };
-        let mut socket = Socket::connect_with(self.shared.options.address, options).await?;
+        let mut socket = Socket::connect_with(self.shared.gateway(self.turn), options).await?;
         let token = self.rest.token().unwrap_or_default().to_owned();
         match socket.auth(&token).await {
             Ok(_) => Ok(socket),
@@ -210,7 +236,7 @@ impl Writer {
     }
 
     async fn log_in(&mut self) {
-        let anonymous = self.shared.rest();
+        let anonymous = self.shared.rest(self.turn);
         if let Ok(answer) = anonymous.login(&self.user, &self.password).await {
             self.rest = anonymous.bearer(&answer.access_token);
         }
@@ -229,7 +255,14 @@ impl Writer {
             Err(error) => match refusal(&error) {
                 Some((code, wait)) => {
                     attempt.wait = attempt.wait.max(wait);
-                    Outcome::Rejected { code: code.as_str().to_owned() }
+                    let code = code.as_str();
+                    if draft.afloat {
+                        Outcome::Unknown {
+                            why: format!("refused as {code}, and an earlier attempt is afloat"),
+                        }
+                    } else {
+                        Outcome::Rejected { code: code.to_owned() }
+                    }
                 }
                 None => Outcome::Unknown { why: error.to_string() },
             },

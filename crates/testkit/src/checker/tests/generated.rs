@@ -45,7 +45,7 @@ impl Server {
             epoch: EPOCH.to_owned(),
             seq: Seq(BEFORE * n),
         });
-        let began = Began { seed, rooms: rooms.collect(), strangers: false };
+        let began = Began { seed, rooms: rooms.collect(), strangers: false, gateways: 1 };
         let mut server = Self {
             choices: StdRng::seed_from_u64(seed),
             time: 0,
