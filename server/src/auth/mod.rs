@@ -13,6 +13,7 @@
 //! | [`tokens`] | signed access tokens (JWT) and opaque refresh tokens |
 //! | [`secret`] | the signing keys, on disk or from the settings |
 //! | [`revocations`] | which sessions ended a moment ago, and who wants to be told |
+//! | `remembered` | who proved a session lately, for while the store does not answer |
 //! | [`rates`] | how often an address or an account may try |
 //!
 //! # A session
@@ -20,6 +21,7 @@
 //! is good, and access tokens that live 15 minutes. An access token carries the hash of the refresh token it was
 //! issued with. [`service::Accounts::authenticate`] asks the store whether that one is still known, so a session that
 //! was ended is over at once on every node and after a restart too, not only when its last access token runs out.
+//! While the store does not answer, a session that it vouched for before is taken as good until its access token runs out.
 //! The hash tells nothing of the refresh token, which has 256 random bits.
 //!
 //! # For a gateway
@@ -32,6 +34,7 @@ pub mod hasher;
 pub mod passwords;
 mod provider;
 pub mod rates;
+mod remembered;
 pub mod revocations;
 pub mod secret;
 pub mod service;

@@ -8,6 +8,7 @@ use super::{
     hasher::{HashError, Hasher},
     passwords::{self, PasswordError},
     rates::{RateClock, RateLimits, Rates},
+    remembered::{self, Remembered},
     revocations::Revocations,
     secret::Keys,
     tokens::{AccessTokens, Claim, RefreshSecret, TokenError, random_bytes},
@@ -17,7 +18,7 @@ use chat::{
     names::{Color, DisplayName, NameError, Reserved, Username},
     time::Millis,
 };
-use chat_store::{AccountChange, AccountStore, Created, SessionStore, Spent};
+use chat_store::{AccountChange, AccountStore, Created, SessionStore, Spent, StoreError};
 use protocol::{
     ids::UserId,
     limits::PASSWORD_LEN,
@@ -25,6 +26,7 @@ use protocol::{
     rest::{AuthAnswer, FieldError, LoginBody, PasswordBody, ProfileBody, RefreshBody, RegisterBody},
 };
 use std::{net::IpAddr, sync::Arc, time::Duration};
+use tokio::time::timeout;
 
 /// What the service may be told at the start.
 #[derive(Clone, Debug)]
@@ -116,6 +118,7 @@ pub struct Accounts {
     hasher: Hasher,
     tokens: AccessTokens,
     revocations: Arc<Revocations>,
+    remembered: Remembered,
     rates: Rates,
     reserved: Reserved,
     refresh_ttl: Duration,
@@ -150,6 +153,7 @@ impl Accounts {
             hasher,
             tokens,
             revocations: Arc::new(Revocations::new(access_ttl)),
+            remembered: Remembered::default(),
             rates: Rates::new(rates, clock),
             reserved: Reserved::new(rooms),
             refresh_ttl: refresh_ttl.max(access_ttl),
@@ -349,24 +353,55 @@ impl Accounts {
     ///
     /// # Errors
     /// `TokenExpired` for a good one past its time, `Unauthorized` for any other that does not prove a session that
-    /// is still open, and those of the store.
+    /// is still open, and those of the store. A store out of reach is an error only for a session that was not proved to
+    /// this process before.
     pub async fn authenticate(&self, token: &str, now: Millis) -> Result<Identity, AuthError> {
         let claim = self.tokens.verify(token, now).map_err(|e| match e {
             TokenError::Expired => AuthError::TokenExpired,
             _ => AuthError::Unauthorized,
         })?;
-        let open = !self.revocations.has_ended(claim.family)
-            && self
-                .stores
-                .sessions
-                .token(claim.session)
-                .await?
-                .is_some_and(|token| token.family == claim.family && token.user == claim.user);
-        if !open {
+        if self.revocations.has_ended(claim.family) {
             return Err(AuthError::Unauthorized);
         }
-        let account = self.stores.accounts.by_id(claim.user).await?.ok_or(AuthError::Unauthorized)?;
-        Ok(Identity { user: account.into(), family: claim.family, expires_at: claim.expires_at })
+        let known = self.remembered.who(&claim.session, claim.family).filter(|user| user.id == claim.user);
+        let asked = async {
+            let token = self.stores.sessions.token(claim.session).await?;
+            if token.is_none_or(|token| token.family != claim.family || token.user != claim.user) {
+                return Ok(None);
+            }
+            self.stores.accounts.by_id(claim.user).await
+        };
+        let answer: Result<_, StoreError> = match &known {
+            Some(_) if self.remembered.is_silent() => Err(StoreError::Unavailable("silent".to_owned())),
+            Some(_) => timeout(remembered::ASK_MAX, asked)
+                .await
+                .unwrap_or_else(|_| Err(StoreError::Unavailable("no answer".to_owned()))),
+            None => asked.await,
+        };
+        let user = match (answer, known) {
+            (Ok(Some(account)), _) => {
+                let user = Profile::from(account);
+                self.remembered.proved(claim.session, claim.family, user.clone());
+                user
+            }
+            (Ok(None), _) => {
+                self.remembered.forget(&claim.session);
+                return Err(AuthError::Unauthorized);
+            }
+            (Err(StoreError::Unavailable(_)), Some(user)) => {
+                if !self.remembered.is_silent() {
+                    self.remembered.silent();
+                }
+                metrics::counter!("twitchy_sessions_remembered_total").increment(1);
+                user
+            }
+            (Err(error), _) => return Err(error.into()),
+        };
+        // It may have ended while the store was asked, or not answer.
+        if self.revocations.has_ended(claim.family) {
+            return Err(AuthError::Unauthorized);
+        }
+        Ok(Identity { user, family: claim.family, expires_at: claim.expires_at })
     }
 
     /// For the command line: makes an account, with a made-up password (then answered) where none is given. The operator

@@ -13,6 +13,7 @@ use event_log::{
 };
 use parking_lot::{Mutex, MutexGuard};
 use protocol::ids::{RoomId, Seq, UserId};
+use scylla::client::session_builder::SessionBuilder;
 use std::{
     cell::Cell,
     collections::{HashMap, HashSet},
@@ -48,6 +49,9 @@ pub const ROOMS: [&str; 3] = ["bestie", "ohio", "synergy"];
 pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks at something that happens by itself.
 pub const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// How long a database may take to forget a keyspace.
+const DROP_MAX: Duration = Duration::from_secs(20);
 
 /// A folder that goes away with the test.
 pub fn folder() -> TempDir {
@@ -169,9 +173,17 @@ impl Cluster {
 
     fn on(kafka: &str, cassandra: &str, password: Option<&'static str>) -> Self {
         let cluster = Self::unmigrated(kafka, cassandra, password);
-        let migrated = cluster.migrate();
-        assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
-        cluster
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let migrated = cluster.migrate();
+            if migrated.status.success() {
+                return cluster;
+            }
+            // A node makes its first user a moment after it takes clients.
+            let may_come = password.is_some() && Instant::now() < deadline;
+            assert!(may_come, "{}", String::from_utf8_lossy(&migrated.stderr));
+            std::thread::sleep(LOOK_EVERY);
+        }
     }
 
     /// A cluster whose keyspace was not made yet.
@@ -342,6 +354,28 @@ impl Cluster {
         }
         log.close().await;
         count
+    }
+}
+
+/// A database holds some thirty keyspaces in the memory that tests give it, so each goes with its test.
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let drop = format!("DROP KEYSPACE IF EXISTS {}", self.topic);
+        let mut session = SessionBuilder::new().known_node(&self.cassandra).fetch_schema_metadata(false);
+        session = session.fetch_full_schema_metadata(false);
+        if let Some(password) = self.password {
+            session = session.user(cassandra::SUPERUSER.0, password);
+        }
+        // Not on the thread of the test, which may not wait here. If it fails, nobody minds but the next tests.
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(async {
+                let dropping = async { session.build().await.ok()?.query_unpaged(drop, ()).await.ok() };
+                let _ = tokio::time::timeout(DROP_MAX, dropping).await;
+                io::Result::Ok(())
+            })
+        });
+        let _ = dropping.join();
     }
 }
 

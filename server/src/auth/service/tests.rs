@@ -1,19 +1,22 @@
 //! The rules of accounts and sessions, each as a test over real stores in memory.
 
 use super::*;
-use crate::auth::{hasher::Cost, revocations::Revoked};
+use crate::auth::{
+    hasher::Cost,
+    revocations::{End, Revoked},
+};
 use chat_store::{StoreError, memory::MemoryStore};
 use governor::clock::FakeRelativeClock;
 use parking_lot::Mutex;
 use protocol::codes::ErrorCode;
 use std::{
     num::NonZeroUsize,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 mod rates;
 mod stores;
-use stores::{ChangedMeanwhile, CountingWrites};
+use stores::{ChangedMeanwhile, CountingWrites, Silenced};
 
 const NOW: Millis = Millis(1_800_000_000_000);
 const MINUTE: u64 = 60_000;
@@ -518,6 +521,45 @@ async fn a_full_or_closed_store_is_told_as_such() {
     assert!(matches!(e, AuthError::Unavailable(_)));
     assert_eq!(e.code(), ErrorCode::Unavailable);
     assert_eq!(AuthError::from(StoreError::Damaged("page 7".to_owned())), AuthError::Internal);
+}
+
+#[tokio::test]
+async fn a_session_that_was_proved_is_good_while_the_store_is_out_of_reach() {
+    let house = house();
+    let (alice, bob) = (house.register("alice").await, house.register("bob").await);
+    let known = house.who(&alice).await.unwrap();
+    chat_store::Store::close(&*house.store).await;
+    assert_eq!(house.who(&alice).await, Ok(known.clone()), "the store vouched for it before");
+    assert!(matches!(error(house.who(&bob).await), AuthError::Unavailable(_)), "it never did for this one");
+    let late = house.accounts.authenticate(&alice.access_token, NOW.plus(15 * MINUTE)).await;
+    assert_eq!(error(late), AuthError::TokenExpired, "no longer than its token");
+    let end = End { user: None, families: vec![known.family] };
+    house.accounts.revocations().end_elsewhere(&end, NOW, NOW);
+    assert_eq!(error(house.who(&alice).await), AuthError::Unauthorized, "an end that is heard of counts");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_does_not_answer_holds_nobody_up_who_was_proved_before() {
+    let house = house();
+    let silenced = Arc::new(Silenced { inner: house.store.clone(), silent: AtomicBool::new(false) });
+    let accounts = service_over(house.store.clone(), silenced.clone(), &house.hasher);
+    let alice = house.register("alice").await;
+    let who = || accounts.authenticate(&alice.access_token, NOW);
+    let known = who().await.unwrap();
+    silenced.silent.store(true, Ordering::Relaxed);
+    let since = tokio::time::Instant::now();
+    assert_eq!(who().await, Ok(known.clone()));
+    assert_eq!(since.elapsed(), remembered::ASK_MAX);
+    assert_eq!(who().await, Ok(known.clone()));
+    assert_eq!(since.elapsed(), remembered::ASK_MAX, "it is not waited for each time");
+    // It is asked again, and its word counts.
+    silenced.silent.store(false, Ordering::Relaxed);
+    house.accounts.logout(refresh_body(&alice), NOW).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(error(who().await), AuthError::Unauthorized);
+    silenced.silent.store(true, Ordering::Relaxed);
+    let never = tokio::time::timeout(Duration::from_secs(60), who()).await;
+    assert!(never.is_err(), "nothing is remembered of a session that ended");
 }
 
 #[test]

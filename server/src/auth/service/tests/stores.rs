@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use protocol::ids::UserId;
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 /// A session store that counts the durable writes it is asked for.
@@ -48,6 +48,42 @@ impl SessionStore for CountingWrites {
     }
     fn revoke_user(&self, user: UserId) -> BoxFuture<'_, Result<Vec<Family>, StoreError>> {
         self.count().revoke_user(user)
+    }
+    fn sweep(&self, now: Millis) -> BoxFuture<'_, Result<usize, StoreError>> {
+        SessionStore::sweep(&*self.inner, now)
+    }
+}
+
+/// A session store that stops answering who a token belongs to.
+pub(super) struct Silenced {
+    pub(super) inner: Arc<MemoryStore>,
+    pub(super) silent: AtomicBool,
+}
+
+impl SessionStore for Silenced {
+    fn open(&self, hash: TokenHash, token: RefreshToken) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.inner.open(hash, token)
+    }
+    fn rotate(
+        &self,
+        hash: TokenHash,
+        next: TokenHash,
+        next_expires_at: Millis,
+        now: Millis,
+    ) -> BoxFuture<'_, Result<Spent, StoreError>> {
+        self.inner.rotate(hash, next, next_expires_at, now)
+    }
+    fn token(&self, hash: TokenHash) -> BoxFuture<'_, Result<Option<RefreshToken>, StoreError>> {
+        if self.silent.load(Ordering::Relaxed) {
+            return Box::pin(std::future::pending());
+        }
+        self.inner.token(hash)
+    }
+    fn revoke_family(&self, family: Family) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.inner.revoke_family(family)
+    }
+    fn revoke_user(&self, user: UserId) -> BoxFuture<'_, Result<Vec<Family>, StoreError>> {
+        self.inner.revoke_user(user)
     }
     fn sweep(&self, now: Millis) -> BoxFuture<'_, Result<usize, StoreError>> {
         SessionStore::sweep(&*self.inner, now)
