@@ -61,7 +61,9 @@ export class People {
   }
 }
 
-/** What axe finds serious or critical. Runs in a world of its own, so the page's policy need not allow it. */
+/**
+ * What axe finds, minor things included. Runs in a world of its own, so the page's policy need not allow it.
+ */
 export async function axeFindings(page) {
   const session = await page.context().newCDPSession(page);
   const { frameTree } = await session.send("Page.getFrameTree");
@@ -72,8 +74,7 @@ export async function axeFindings(page) {
   await session.send("Runtime.evaluate", { expression: axeSource, contextId });
   const { result, exceptionDetails } = await session.send("Runtime.evaluate", {
     expression: `axe.run(document, { resultTypes: ["violations"] }).then((r) => JSON.stringify(r.violations
-      .filter((v) => v.impact === "serious" || v.impact === "critical")
-      .map((v) => v.id + " (" + v.nodes.length + "): " + v.nodes[0].target + " " + v.nodes[0].failureSummary)))`,
+      .map((v) => v.impact + ": " + v.id + " (" + v.nodes.length + "): " + v.nodes[0].target + " " + v.nodes[0].failureSummary)))`,
     contextId,
     awaitPromise: true,
   });

@@ -188,6 +188,7 @@ export function RoomScreen({ services, slug, open }: Props) {
           title={title}
           user={user}
           alone={alone}
+          onAllAlike={() => setAlone(null)}
           onReply={(row) => reply(row.message)}
           onPerson={(username) => setOver({ kind: "person", username })}
           onThread={(id) => setSide({ kind: "thread", id })}

@@ -29,6 +29,8 @@ const JUMP_AFTER = 60;
 const ANSWER_WITHIN_MS = 10_000;
 /** An accepted line whose message did not come (a sampled feed may leave it out) is fetched. */
 const APPEAR_WITHIN_MS = 2_000;
+/** No answer to a join in this time: it is told, and asked again. */
+const JOIN_WITHIN_MS = 10_000;
 const PULSE_SAMPLES = 60;
 const CALLS_KEPT = 50;
 
@@ -71,6 +73,7 @@ export class RoomSession implements RoomReader {
   private feed: RoomVitals["feed"] = "auto";
   private shownSincePulse = 0;
   private joinedBefore = false;
+  private cancelJoinWatch: Cancel = () => {};
   private stops: Cancel[] = [];
   private readonly api: Api;
   private readonly connection: Connection;
@@ -114,6 +117,7 @@ export class RoomSession implements RoomReader {
     for (const stop of this.stops) stop();
     this.stops = [];
     this.clock.stop();
+    this.cancelJoinWatch();
     this.outbox.unsent();
   }
 
@@ -334,6 +338,8 @@ export class RoomSession implements RoomReader {
   // --- what the connection does ---
 
   joinFrame(): ClientFrame {
+    this.cancelJoinWatch();
+    this.cancelJoinWatch = this.timers.after(JOIN_WITHIN_MS, () => this.joinUnanswered());
     const after = this.window.newestSeq;
     const resume = this.joinedBefore && after !== null && this.epoch !== null;
     return {
@@ -391,11 +397,29 @@ export class RoomSession implements RoomReader {
   }
 
   lost(): void {
+    this.cancelJoinWatch();
     this.outbox.unsent();
     this.publish();
   }
 
+  /** Asks once more on this socket; a person can have a new one. */
+  private joinUnanswered(): void {
+    if (this.phase === "joining") {
+      this.phase = "slow";
+      this.publish();
+    }
+    this.connection.rejoin(this);
+  }
+
+  /** The reader does not want to wait for the server to answer on this socket. */
+  reconnect(): void {
+    this.phase = this.joinedBefore ? this.phase : "joining";
+    this.publish();
+    this.connection.restart();
+  }
+
   private joined(frame: FrameOf<"joined">): void {
+    this.cancelJoinWatch();
     const before = this.window.newestSeq;
     const first = frame.history[0];
     if (frame.recovered === false && frame.reason === "too_old" && before !== null) {
@@ -469,6 +493,7 @@ export class RoomSession implements RoomReader {
     const retryAt = frame.retry_after_ms === undefined ? null : this.timers.now() + frame.retry_after_ms;
     if (frame.nonce === undefined) {
       if (frame.code === "room_not_found" || frame.code === "not_found") {
+        this.cancelJoinWatch();
         this.phase = "missing";
         this.publish();
       } else this.refusal.set({ code: frame.code, detail: frame.detail, retryAt });

@@ -5,8 +5,8 @@ import type { Weather } from "./weather";
 
 /** The log as one commit left it. Immutable; components read this and nothing else. */
 export interface LogSnapshot {
-  /** `joining` until the first answer · `live` · `missing` if there is no such room. */
-  phase: "joining" | "live" | "missing";
+  /** `joining` until the first answer, `slow` when that takes long · `live` · `missing` if there is no such room. */
+  phase: "joining" | "slow" | "live" | "missing";
   rows: readonly Row[];
   pending: readonly PendingLine[];
   following: boolean;

@@ -258,6 +258,8 @@ export function Composer(props: Props) {
           ref={box}
           id="composer"
           rows={1}
+          // Here too, so that the browser never lays a pasted book out.
+          maxLength={KEPT_MAX}
           value={text}
           placeholder="Say something normal"
           autoComplete="off"

@@ -31,6 +31,7 @@ interface Props {
   onTime: () => void;
   /** Whose lines stand out while all others are dimmed. */
   alone: string | null;
+  onAllAlike: () => void;
 }
 
 /** A scroll this soon after a wheel, touch, key or scrollbar drag was meant; any other was caused by the page itself. */
@@ -38,7 +39,7 @@ const INTENT_MS = 800;
 const SCROLL_KEYS = ["PageUp", "PageDown", "Home", "End", " "];
 
 export function MessageList(props: Props) {
-  const { room, title, user, onReply, onEdit, onCompose, onPerson, onThread, onTime, alone } = props;
+  const { room, title, user, onReply, onEdit, onCompose, onPerson, onThread, onTime, alone, onAllAlike } = props;
   const log = useSignal(room.log);
   const target = useSignal(room.target);
   const list = useRef<HTMLDivElement>(null);
@@ -266,6 +267,14 @@ export function MessageList(props: Props) {
           )}
         </div>
         {log.phase === "joining" && <p className={styles.empty}>Opening the room…</p>}
+        {log.phase === "slow" && (
+          <p className={styles.empty}>
+            The room takes long to answer.{" "}
+            <button type="button" onClick={() => room.reconnect()}>
+              Try again
+            </button>
+          </p>
+        )}
         {log.phase === "live" && log.rows.length === 0 && log.pending.length === 0 && (
           <p className={styles.empty}>Nobody has said anything yet. Be the first to be misquoted.</p>
         )}
@@ -286,22 +295,37 @@ export function MessageList(props: Props) {
           <PendingRow key={line.key} line={line} user={user} />
         ))}
       </div>
-      {!log.following && (
+      {(!log.following || alone !== null) && (
         <div className={styles.pills}>
-          <button type="button" className={styles.pill} onClick={() => room.follow()}>
-            {log.jump === "searching"
-              ? "One moment…"
-              : log.jump === "failed"
-                ? "No answer. Try again"
-                : log.away
-                  ? "Back to now"
-                  : "Paused"}
-            {log.waiting > 0 && ` · ${count(log.waiting)} new`} <span aria-hidden="true">↓</span>
-            {!log.away && <span className="visually-hidden">. Back to the newest</span>}
-          </button>
-          <button type="button" className={styles.pill} onClick={onTime} aria-label="Go to a time" title="Go to a time">
-            <Icon name="clock" size={16} />
-          </button>
+          {alone !== null && (
+            <button type="button" className={styles.pill} onClick={onAllAlike}>
+              Show all alike
+            </button>
+          )}
+          {!log.following && (
+            <>
+              <button type="button" className={styles.pill} onClick={() => room.follow()}>
+                {log.jump === "searching"
+                  ? "One moment…"
+                  : log.jump === "failed"
+                    ? "No answer. Try again"
+                    : log.away
+                      ? "Back to now"
+                      : "Paused"}
+                {log.waiting > 0 && ` · ${count(log.waiting)} new`} <span aria-hidden="true">↓</span>
+                {!log.away && <span className="visually-hidden">. Back to the newest</span>}
+              </button>
+              <button
+                type="button"
+                className={styles.pill}
+                onClick={onTime}
+                aria-label="Go to a time"
+                title="Go to a time"
+              >
+                <Icon name="clock" size={16} />
+              </button>
+            </>
+          )}
         </div>
       )}
     </div>
