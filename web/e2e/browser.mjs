@@ -13,6 +13,8 @@ const ARGS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
+  // A page served from a folder would count as one from elsewhere and not be let to a server on this machine.
+  "--disable-features=LocalNetworkAccessChecks",
 ];
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 

@@ -3,43 +3,20 @@
  *
  *     node e2e/restart.mjs PATH_TO_TWITCHY
  */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { People } from "./browser.mjs";
 import { Checks, check, equal, Stop } from "./checks.mjs";
+import { Server } from "./server.mjs";
 
 const [binary] = process.argv.slice(2);
 if (!binary) {
   console.error("usage: node e2e/restart.mjs PATH_TO_TWITCHY");
   process.exit(64);
 }
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const data = mkdtempSync(join(tmpdir(), "twitchy-restart-"));
 const checks = new Checks();
 const people = new People();
 const box = (page) => page.getByRole("textbox", { name: /^Message in/ });
 const log = (page) => page.getByRole("log");
-let server = null;
-
-async function start(listen) {
-  server = spawn(binary, ["serve", "--data", data, "--listen", listen, "--log-level", "error"], {
-    cwd: root,
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const [line] = await once(createInterface({ input: server.stdout }), "line");
-  return line.replace("ready ", "");
-}
-
-async function kill(signal) {
-  const gone = once(server, "exit");
-  server.kill(signal);
-  await gone;
-}
+const server = new Server(binary);
 
 /** How often each of the numbered lines stands in the log, styled or not: numbers survive every style. */
 const numbers = (page) =>
@@ -53,7 +30,7 @@ async function say(page, text) {
 }
 
 try {
-  let base = await start("127.0.0.1:0");
+  let base = await server.start();
   const listen = new URL(base).host;
   const writer = await people.arrive("writer");
   const reader = await people.arrive("reader");
@@ -73,12 +50,12 @@ try {
     await checks.step(`after ${signal} all lines are there once, those written meanwhile too`, async () => {
       await say(writer, `number ${first} before the end`);
       await log(reader).getByText(String(first)).first().waitFor();
-      await kill(signal);
+      await server.end(signal);
       await writer.getByText("Reconnecting…").waitFor();
       await say(writer, `number ${first + 1} into the void`);
       await writer.locator('[data-status="waiting"]').first().waitFor();
       await box(writer).fill("half a sentence");
-      base = await start(listen);
+      base = await server.start(listen);
       await log(reader)
         .getByText(String(first + 1))
         .first()
@@ -113,7 +90,6 @@ try {
   }
 } finally {
   await people.close();
-  if (server && server.exitCode === null && server.signalCode === null) await kill("SIGTERM");
-  rmSync(data, { recursive: true, force: true });
+  await server.dispose();
 }
 process.exitCode = checks.finish();

@@ -10,7 +10,7 @@ const THEMES: readonly { value: Theme; label: string }[] = [
   { value: "light", label: "Light" },
 ];
 const ANNOUNCE: readonly { value: Announce; label: string }[] = [
-  { value: "calls", label: "Calls" },
+  { value: "calls", label: "To you" },
   { value: "summary", label: "Counts" },
   { value: "all", label: "All" },
   { value: "off", label: "Nothing" },

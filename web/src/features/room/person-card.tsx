@@ -30,10 +30,7 @@ export function PersonCard({ room, roomTitle, muted, username, me, alone, onAlon
   return (
     <Sheet title={name} onClose={onClose}>
       <p className={styles.who}>
-        <bdi className="name" style={nameColorStyle(person?.color ?? "#808080")}>
-          {name}
-        </bdi>{" "}
-        @{username}
+        <span className={styles.dot} style={nameColorStyle(person?.color ?? "#808080")} />@{username}
       </p>
       {me !== username && (
         <div className={styles.actions}>
@@ -41,7 +38,7 @@ export function PersonCard({ room, roomTitle, muted, username, me, alone, onAlon
           <Button aria-pressed={alone} onClick={() => onAlone(!alone)}>
             {alone ? "Show all alike" : "Dim the others"}
           </Button>
-          <Button kind={isMuted ? "outline" : "danger"} onClick={() => muted.set(username, !isMuted)}>
+          <Button aria-pressed={isMuted} onClick={() => muted.set(username, !isMuted)}>
             {isMuted ? "Unmute" : "Mute"}
           </Button>
         </div>
@@ -57,6 +54,7 @@ export function PersonCard({ room, roomTitle, muted, username, me, alone, onAlon
               key={message.id}
               message={message}
               me={me}
+              nameless
               onJump={(id) => {
                 onClose();
                 void room.reveal(id);

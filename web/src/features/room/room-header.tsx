@@ -2,7 +2,7 @@ import type { ReactNode } from "react";
 import type { RoomSession } from "../../client/room-session";
 import { IconButton } from "../../ui/button";
 import { Icon } from "../../ui/icon";
-import { plural, rate } from "../../ui/numbers";
+import { count, rate } from "../../ui/numbers";
 import { RoomMark } from "../../ui/room-mark";
 import { useSignal } from "../../ui/use-signal";
 import { WeatherBadge } from "../../ui/weather-badge";
@@ -44,7 +44,7 @@ export function RoomHeader(props: Props) {
       </div>
       <div className={styles.vitals}>
         <span className={styles.viewers} title="People who read this room now">
-          {plural(vitals.viewers, "person", "people")}
+          {count(vitals.viewers)} <span className={styles.word}>{vitals.viewers === 1 ? "person" : "people"}</span>
         </span>
         <span className={styles.weather} title={`${rate(vitals.messagesPerSecond)} messages a second`}>
           <WeatherBadge weather={vitals.weather} />

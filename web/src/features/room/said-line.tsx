@@ -9,18 +9,23 @@ import { clockTime, exactTime } from "./times";
 export function SaidLine({
   message,
   me,
+  nameless = false,
   onJump,
 }: {
   message: ChatMessage;
   me: string | null;
+  /** Where all lines are one person's. */
+  nameless?: boolean;
   onJump: (id: string) => void;
 }) {
   return (
     <li className={styles.line}>
       <div className={styles.head}>
-        <bdi className="name" style={nameColorStyle(message.user.color)}>
-          {message.user.display_name}
-        </bdi>
+        {!nameless && (
+          <bdi className="name" style={nameColorStyle(message.user.color)}>
+            {message.user.display_name}
+          </bdi>
+        )}
         <button
           type="button"
           className={styles.time}
