@@ -44,6 +44,9 @@ export function RoomHeader(props: Props) {
       </div>
       <div className={styles.vitals}>
         <span className={styles.viewers} title="People who read this room now">
+          <span className={styles.head}>
+            <Icon name="person" size={14} />
+          </span>
           {count(vitals.viewers)} <span className={styles.word}>{vitals.viewers === 1 ? "person" : "people"}</span>
         </span>
         <span className={styles.weather} title={`${rate(vitals.messagesPerSecond)} messages a second`}>
