@@ -4,6 +4,7 @@ import { seqAfter, seqBefore } from "../protocol/seq";
 import type { Api } from "./api";
 import { CommitClock, type Screen } from "./commit-clock";
 import type { Connection, RoomReader } from "./connection";
+import { readGap } from "./gap-pages";
 import { MessageWindow } from "./message-window";
 import type { Muted } from "./muted";
 import { newNonce } from "./nonce";
@@ -21,7 +22,6 @@ const HISTORY_ON_JOIN = 30;
 const OLDER_PAGE = 50;
 /** A gap is filled with at most this many pages at once; what is left stays a row. */
 const GAP_PAGES = 5;
-const GAP_PAGE = 100;
 /** What is shown around a time that was jumped to: some context before it, and what followed. */
 const JUMP_BEFORE = 20;
 const JUMP_AFTER = 60;
@@ -247,17 +247,8 @@ export class RoomSession implements RoomReader {
     const gap = this.window.gapLoading(key, true);
     if (!gap) return;
     this.publish();
-    const found: ChatMessage[] = [];
-    let complete = false;
     try {
-      let after: string | null = gap.from;
-      for (let page = 0; page < pages && after !== null; page++) {
-        const answer = await this.api.messages(this.slug, { after, limit: GAP_PAGE });
-        found.push(...answer.messages);
-        const last = answer.messages.at(-1);
-        complete = !last || answer.next_after === null || BigInt(last.seq) >= BigInt(gap.to);
-        after = complete || !last ? null : last.seq;
-      }
+      const { found, complete } = await readGap(this.api, this.slug, gap, pages);
       this.recall.takeOlder(found);
       this.window.fill(key, found, complete);
     } catch {
