@@ -13,7 +13,7 @@ import { type Person, Recall, type Thread } from "./recall";
 import { type Ban, EMPTY_LOG, EMPTY_VITALS, type LogSnapshot, type Refusal, type RoomVitals } from "./room-state";
 import type { Session } from "./session";
 import { Signal } from "./signal";
-import { placeBefore, timeOfId } from "./time-search";
+import { firstAfter, placeBefore, timeOfId } from "./time-search";
 import type { Cancel, Timers } from "./timers";
 import { Barometer } from "./weather";
 
@@ -162,7 +162,7 @@ export class RoomSession implements RoomReader {
     const mine = ++this.jumps;
     this.setJump("searching");
     try {
-      const place = await placeBefore((after) => this.firstAfter(after), time, this.window.newestSeq ?? "0");
+      const place = await placeBefore(firstAfter(this.api, this.slug), time, this.window.newestSeq ?? "0");
       const [before, from] = await Promise.all([
         this.api.messages(this.slug, { before: seqAfter(place), limit: JUMP_BEFORE }),
         this.api.messages(this.slug, { after: place, limit: JUMP_AFTER }),
@@ -193,10 +193,6 @@ export class RoomSession implements RoomReader {
     }
     this.pause();
     this.target.set(id);
-  }
-
-  private async firstAfter(seq: string): Promise<ChatMessage | null> {
-    return (await this.api.messages(this.slug, { after: seq, limit: 1 })).messages[0] ?? null;
   }
 
   /** From where one jumped to back to the newest. */
@@ -571,13 +567,13 @@ export class RoomSession implements RoomReader {
     this.stops.push(cancel);
   }
 
-  private setJump(jump: LogSnapshot["jump"]): void {
-    this.jump = jump;
+  private setOlder(older: LogSnapshot["older"]): void {
+    this.older = older;
     this.publish();
   }
 
-  private setOlder(older: LogSnapshot["older"]): void {
-    this.older = older;
+  private setJump(jump: LogSnapshot["jump"]): void {
+    this.jump = jump;
     this.publish();
   }
 

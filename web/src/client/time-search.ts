@@ -1,4 +1,5 @@
 import type { ChatMessage } from "../protocol/message";
+import type { Api } from "./api";
 
 /** Twice what halving 64 bits needs. */
 const PROBES_MAX = 128;
@@ -10,6 +11,12 @@ export function timeOfId(id: string): number | null {
   const hex = id.replaceAll("-", "");
   return /^[0-9a-f]{12}7[0-9a-f]{19}$/i.test(hex) ? Number.parseInt(hex.slice(0, 12), 16) : null;
 }
+
+/** Asks a room for the first message after a place. */
+export const firstAfter =
+  (api: Api, slug: string) =>
+  async (after: string): Promise<ChatMessage | null> =>
+    (await api.messages(slug, { after, limit: 1 })).messages[0] ?? null;
 
 /**
  * A place in a room's order after which the messages from a time on begin, found by asking for single messages. Guesses
