@@ -1,8 +1,7 @@
 import type { ReactNode } from "react";
 import { type AccountIntent, AccountSheet } from "../features/account/account-sheet";
 import { ProfileSheet } from "../features/account/profile-sheet";
-import { RoomsRail } from "../features/rooms/rooms-rail";
-import { Sheet } from "../ui/sheet";
+import { RoomSwitcher } from "../features/rooms/room-switcher";
 import { useSignal } from "../ui/use-signal";
 import { roomPath } from "./routes";
 import type { Services } from "./services";
@@ -45,18 +44,14 @@ export function Panels({ services, panel, close }: Props): ReactNode {
       return <SettingsSheet store={services.settings} onClose={close} />;
     case "rooms":
       return (
-        <Sheet title="Rooms" onClose={close}>
-          <RoomsRail
-            directory={services.directory}
-            current={panel.current}
-            form="list"
-            roomHref={roomPath}
-            onEnter={(slug) => {
-              close();
-              services.navigation.go(roomPath(slug));
-            }}
-          />
-        </Sheet>
+        <RoomSwitcher
+          directory={services.directory}
+          unread={services.unread}
+          current={panel.current}
+          roomHref={roomPath}
+          onEnter={(slug) => services.navigation.go(roomPath(slug))}
+          onClose={close}
+        />
       );
     default:
       return null;

@@ -1,15 +1,20 @@
 import { type ComponentProps, type MouseEvent, useEffect, useMemo, useRef, useState } from "react";
 import type { RoomSession } from "../client/room-session";
-import type { MessageRow } from "../client/rows";
 import { Composer, type ComposerHandle } from "../features/composer/composer";
 import { Draft } from "../features/composer/draft";
 import { CallAnnouncer } from "../features/room/call-announcer";
+import { CallsPanel } from "../features/room/calls-panel";
 import { ConnectionStrip } from "../features/room/connection-strip";
 import { ContextPanel } from "../features/room/context-panel";
 import { MessageList } from "../features/room/message-list";
+import { PersonCard } from "../features/room/person-card";
+import { PinnedBar } from "../features/room/pinned-bar";
 import { RoomCard } from "../features/room/room-card";
 import { RoomHeader } from "../features/room/room-header";
+import { ThreadPanel } from "../features/room/thread-panel";
+import { TimeSheet } from "../features/room/time-sheet";
 import { RoomsRail } from "../features/rooms/rooms-rail";
+import type { ChatMessage } from "../protocol/message";
 import { roomAccent } from "../ui/accent";
 import { Logo } from "../ui/logo";
 import { useSignal } from "../ui/use-signal";
@@ -26,6 +31,11 @@ function LiveRail({ room, ...rest }: Omit<ComponentProps<typeof RoomsRail>, "cur
   return <RoomsRail {...rest} currentViewers={useSignal(room.vitals).viewers} />;
 }
 
+/** What stands beside the chat. */
+type Side = { kind: "thread"; id: string } | { kind: "calls" };
+/** What lies over it. */
+type Over = { kind: "time" } | { kind: "person"; username: string };
+
 interface Props {
   services: Services;
   slug: string;
@@ -33,7 +43,7 @@ interface Props {
 }
 
 export function RoomScreen({ services, slug, open }: Props) {
-  const { api, connection, directory, navigation, session, settings, storage } = services;
+  const { api, connection, directory, muted, navigation, session, settings, storage, unread } = services;
   const [room] = useState(() => services.openRoom(slug));
   const log = useSignal(room.log);
   const refusal = useSignal(room.refusal);
@@ -41,29 +51,56 @@ export function RoomScreen({ services, slug, open }: Props) {
   const rooms = useSignal(directory.state);
   const viewer = useSignal(session.state);
   const look = useSignal(settings.state);
-  const [replyTo, setReplyTo] = useState<MessageRow | null>(null);
+  const calls = useSignal(room.calls);
+  const news = useSignal(unread.news);
+  const [replyTo, setReplyTo] = useState<ChatMessage | null>(null);
+  const [side, setSide] = useState<Side | null>(null);
+  const [over, setOver] = useState<Over | null>(null);
+  const [alone, setAlone] = useState<string | null>(null);
+  const [seenCall, setSeenCall] = useState<string | null>(null);
   const [cardSeen, setCardSeen] = useState(() => storage.shared.get(`twitchy.seen.${slug}`) !== null);
   const composer = useRef<ComposerHandle>(null);
   const draft = useMemo(() => new Draft(storage.ofTab, slug), [storage, slug]);
 
   useEffect(() => {
     room.start();
+    unread.entered(slug);
     const shown = () => {
       if (!document.hidden) room.shown();
     };
     document.addEventListener("visibilitychange", shown);
     return () => {
       document.removeEventListener("visibilitychange", shown);
+      unread.leave(slug, room.newestSeq);
       room.stop();
     };
-  }, [room]);
+  }, [room, unread, slug]);
+
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if ((event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey && event.key.toLowerCase() === "k") {
+        event.preventDefault();
+        open({ kind: "rooms", current: slug });
+      }
+    };
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  }, [open, slug]);
+
+  // What one has open to look at is seen.
+  const lastCall = calls.at(-1)?.id ?? null;
+  useEffect(() => {
+    if (side?.kind === "calls") setSeenCall(lastCall);
+  }, [side, lastCall]);
+  const unseenCalls = calls.length - 1 - calls.findIndex((call) => call.id === seenCall);
 
   const info = rooms.kind === "ready" ? rooms.rooms.find((candidate) => candidate.slug === slug) : undefined;
   const title = info?.title ?? slug;
   const user = viewer.kind === "member" ? viewer.user : null;
+  const me = user?.username ?? null;
 
   const send = (text: string): boolean => {
-    const sent = room.send(text, replyTo?.message.id ?? null);
+    const sent = room.send(text, replyTo?.id ?? null);
     if (sent) setReplyTo(null);
     return sent;
   };
@@ -81,6 +118,10 @@ export function RoomScreen({ services, slug, open }: Props) {
   const dismissCard = () => {
     storage.shared.set(`twitchy.seen.${slug}`, "1");
     setCardSeen(true);
+  };
+  const reply = (message: ChatMessage) => {
+    setReplyTo(message);
+    composer.current?.focus();
   };
   const home = (event: MouseEvent) => {
     event.preventDefault();
@@ -109,6 +150,7 @@ export function RoomScreen({ services, slug, open }: Props) {
         <LiveRail
           room={room}
           directory={directory}
+          unread={unread}
           current={slug}
           roomHref={roomPath}
           form="rail"
@@ -129,8 +171,13 @@ export function RoomScreen({ services, slug, open }: Props) {
           title={title}
           description={info?.description ?? ""}
           onRooms={() => open({ kind: "rooms", current: slug })}
+          onCalls={() => setSide((now) => (now?.kind === "calls" ? null : { kind: "calls" }))}
+          onTime={() => setOver({ kind: "time" })}
+          unseenCalls={unseenCalls}
+          newsElsewhere={news.size > 0}
           actions={<AccountBar session={session} open={open} form="icons" />}
         />
+        <PinnedBar room={room} storage={storage.shared} />
         {info && !cardSeen && (
           <div className={styles.firstVisit}>
             <RoomCard room={info} onDismiss={dismissCard} />
@@ -140,10 +187,12 @@ export function RoomScreen({ services, slug, open }: Props) {
           room={room}
           title={title}
           user={user}
-          onReply={(row) => {
-            setReplyTo(row);
-            composer.current?.focus();
-          }}
+          alone={alone}
+          onAllAlike={() => setAlone(null)}
+          onReply={(row) => reply(row.message)}
+          onPerson={(username) => setOver({ kind: "person", username })}
+          onThread={(id) => setSide({ kind: "thread", id })}
+          onTime={() => setOver({ kind: "time" })}
           onEdit={(text) => composer.current?.insert(text)}
           onCompose={() => composer.current?.focus()}
         />
@@ -157,18 +206,46 @@ export function RoomScreen({ services, slug, open }: Props) {
           member={user !== null}
           refusal={refusal}
           banned={ban ? banText(ban) : null}
-          replyingTo={
-            replyTo ? { displayName: replyTo.message.user.display_name, excerpt: replyTo.message.text } : null
-          }
+          replyingTo={replyTo ? { displayName: replyTo.user.display_name, excerpt: replyTo.text } : null}
+          find={(part, limit) => room.find(part, limit)}
           onCancelReply={() => setReplyTo(null)}
           onSend={send}
           onJoin={join}
           onTyped={() => room.clearRefusal()}
-          onLeave={() => room.follow()}
+          onLeave={() => {
+            setAlone(null);
+            room.follow();
+          }}
         />
       </main>
-      <div className={styles.context}>{info && <ContextPanel session={room} room={info} />}</div>
-      <CallAnnouncer room={room} title={title} />
+      <div className={styles.context} data-side={side ? "open" : undefined}>
+        {side?.kind === "thread" && (
+          <ThreadPanel key={side.id} room={room} id={side.id} me={me} onReply={reply} onClose={() => setSide(null)} />
+        )}
+        {side?.kind === "calls" && <CallsPanel room={room} me={me} onClose={() => setSide(null)} />}
+        {side === null && info && <ContextPanel session={room} room={info} />}
+      </div>
+      {over?.kind === "time" && <TimeSheet room={room} onClose={() => setOver(null)} />}
+      {over?.kind === "person" && (
+        <PersonCard
+          room={room}
+          roomTitle={title}
+          muted={muted}
+          username={over.username}
+          me={me}
+          alone={alone === over.username}
+          onAlone={(on) => {
+            setAlone(on ? over.username : null);
+            setOver(null);
+          }}
+          onMention={(name) => {
+            setOver(null);
+            composer.current?.insert(`@${name} `);
+          }}
+          onClose={() => setOver(null)}
+        />
+      )}
+      <CallAnnouncer room={room} title={title} settings={settings} />
     </div>
   );
 }

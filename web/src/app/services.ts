@@ -2,12 +2,14 @@ import { Api } from "../client/api";
 import type { Screen } from "../client/commit-clock";
 import { Connection, type Socket } from "../client/connection";
 import { browserLock } from "../client/lock";
+import { Muted } from "../client/muted";
 import { RoomDirectory } from "../client/room-directory";
 import { RoomSession } from "../client/room-session";
 import { Session } from "../client/session";
 import { SettingsStore } from "../client/settings";
 import { SafeStorage } from "../client/storage";
 import { browserTimers } from "../client/timers";
+import { Unread } from "../client/unread";
 import { Navigation } from "./navigation";
 
 const SUBPROTOCOL = "twitchy.v1.json";
@@ -33,6 +35,8 @@ export function createServices() {
     tokens: (force) => session.accessToken(force),
     timers,
   });
+  const muted = new Muted(shared);
+  const unread = new Unread({ api, session, timers, visible });
   const directory = new RoomDirectory({ api, timers, visible });
 
   let userId = session.user?.id ?? null;
@@ -59,10 +63,12 @@ export function createServices() {
     session,
     connection,
     directory,
+    muted,
+    unread,
     navigation: new Navigation(),
     settings: new SettingsStore(shared),
     storage: { shared, ofTab },
-    openRoom: (slug: string) => new RoomSession(slug, { api, connection, session, timers, screen }),
+    openRoom: (slug: string) => new RoomSession(slug, { api, connection, session, muted, timers, screen }),
   };
 }
 

@@ -1,4 +1,5 @@
-import { type SettingsStore, TEXT_SIZES, type Theme } from "../client/settings";
+import { type Announce, type SettingsStore, TEXT_SIZES, type Theme } from "../client/settings";
+import { chime } from "../ui/chime";
 import { Sheet } from "../ui/sheet";
 import { useSignal } from "../ui/use-signal";
 import styles from "./settings-sheet.module.css";
@@ -7,6 +8,12 @@ const THEMES: readonly { value: Theme; label: string }[] = [
   { value: "system", label: "As the system" },
   { value: "dark", label: "Dark" },
   { value: "light", label: "Light" },
+];
+const ANNOUNCE: readonly { value: Announce; label: string }[] = [
+  { value: "calls", label: "To you" },
+  { value: "summary", label: "Counts" },
+  { value: "all", label: "All" },
+  { value: "off", label: "Nothing" },
 ];
 const SIZE_NAMES = ["Small", "Normal", "Large", "Huge"];
 
@@ -38,6 +45,24 @@ export function SettingsSheet({ store, onClose }: { store: SettingsStore; onClos
           />
           Move less
         </label>
+        <label className={styles.check}>
+          <input
+            type="checkbox"
+            checked={settings.sound}
+            onChange={(event) => {
+              store.change({ sound: event.target.checked });
+              // Heard at once, and browsers allow sound only after a click like this one.
+              if (event.target.checked) chime();
+            }}
+          />
+          Sound when someone calls you
+        </label>
+        <Choice
+          legend="Read out to screen readers"
+          options={ANNOUNCE}
+          value={settings.announce}
+          onChange={(announce) => store.change({ announce })}
+        />
         <section className={styles.keys}>
           <h3>Keys</h3>
           <dl>
@@ -47,8 +72,14 @@ export function SettingsSheet({ store, onClose }: { store: SettingsStore; onClos
             <dd>what you sent before</dd>
             <dt>↑ ↓ in the messages</dt>
             <dd>walk them</dd>
-            <dt>R on a message</dt>
-            <dd>reply</dd>
+            <dt>Tab after a letter</dt>
+            <dd>complete a name</dd>
+            <dt>R, T on a message</dt>
+            <dd>reply, thread</dd>
+            <dt>P in the messages</dt>
+            <dd>pause, go on</dd>
+            <dt>Ctrl K</dt>
+            <dd>another room</dd>
             <dt>Esc in the messages</dt>
             <dd>back to the newest</dd>
           </dl>

@@ -94,6 +94,11 @@ export class Api {
     return this.call({ method: "PATCH", path: "/users/me", body: change, answer: user, authenticated: true });
   }
 
+  async changePassword(current: string, next: string): Promise<void> {
+    const body = { current_password: current, new_password: next };
+    await this.call({ method: "POST", path: "/users/me/password", body, answer: () => null, authenticated: true });
+  }
+
   private async call<T>(call: Call<T>): Promise<T> {
     if (!call.authenticated) return this.attempt(call, null);
     try {

@@ -13,6 +13,8 @@ export const ROWS_READING_MAX = 600;
 export const BUFFER_MAX = 5_000;
 /** Reading on from a pause brings this many at a time. */
 const READ_ON = 50;
+/** The key of the gap between what was jumped to and the present; there is one at most. */
+const AHEAD = "gap:ahead";
 
 /**
  * Which part of a room's order is on the page. While it follows, the newest rows; while it is paused, what was there
@@ -92,6 +94,39 @@ export class MessageWindow {
     this.following = false;
   }
 
+  /** The gap between what was jumped to and the present; null when what is shown reaches the present. */
+  get ahead(): GapRow | null {
+    const last = this.rows.at(-1);
+    return last?.kind === "gap" && last.key === AHEAD ? last : null;
+  }
+
+  /** Shows another part of the order, oldest first, and waits there. What is live goes on waiting beside it. */
+  jump(messages: readonly ChatMessage[]): void {
+    this.following = false;
+    this.incoming = [];
+    this.buffer = [];
+    this.lost = null;
+    this.rows = messages.map((message) => messageRow(message, this.viewpoint));
+    const last = messages.at(-1);
+    if (!last || this.newest === null || !isLater(this.newest, last.seq)) return;
+    this.rows = [
+      ...this.rows,
+      { kind: "gap", key: AHEAD, from: last.seq, to: this.newest, count: null, loading: false },
+    ];
+  }
+
+  /** Back to the present after a jump, given the newest messages. */
+  land(newest: readonly ChatMessage[]): void {
+    this.rows = newest.map((message) => messageRow(message, this.viewpoint));
+    const last = newest.at(-1);
+    const waiting = [...this.buffer, ...this.incoming];
+    this.incoming = [];
+    this.buffer = waiting.filter((item) => !last || isGap(item) || isLater(item.seq, last.seq));
+    if (this.lost && last && !isLater(this.lost.to, last.seq)) this.lost = null;
+    if (last && (this.newest === null || isLater(last.seq, this.newest))) this.newest = last.seq;
+    this.follow();
+  }
+
   /** Back to the newest. */
   follow(): void {
     this.commit();
@@ -129,6 +164,8 @@ export class MessageWindow {
       const count = row.count === null ? null : Math.max(0, row.count - found.length);
       return [...rows, { ...row, from: last.seq, count, loading: false }];
     });
+    // Whoever loads on and on reads at the end of it.
+    if (this.rows.length > 2 * ROWS_READING_MAX) this.trimOldest(ROWS_READING_MAX);
   }
 
   gapLoading(key: string, loading: boolean): GapRow | null {

@@ -4,6 +4,7 @@ import { FakeTimers, settle } from "../testing/fake-timers";
 import { ada, messageAt, messagesFrom } from "../testing/messages";
 import { Api } from "./api";
 import { Connection } from "./connection";
+import { Muted } from "./muted";
 import { RoomSession } from "./room-session";
 import { Session } from "./session";
 import { MemoryStorage } from "./storage";
@@ -14,6 +15,7 @@ let requests: string[];
 let pages: Record<string, object>;
 let room: RoomSession;
 let visible: boolean;
+let muted: Muted;
 
 const socket = () => sockets.at(-1) as FakeSocket;
 const log = () => room.log.getSnapshot();
@@ -71,8 +73,9 @@ async function start(member: boolean, first: object = {}) {
     tokens: (force) => session.accessToken(force),
     timers,
   });
+  muted = new Muted(storage);
   const screen = { visible: () => visible, nextFrame: (run: () => void) => timers.after(16, run) };
-  room = new RoomSession("bestie", { api, connection, session, timers, screen });
+  room = new RoomSession("bestie", { api, connection, session, muted, timers, screen });
   room.start();
   socket().hello();
   joined(first);
@@ -323,4 +326,89 @@ it("lets go of everything when the reader leaves", async () => {
   room.stop();
   await settle();
   expect(socket().sentOf("leave").length).toBe(1);
+});
+
+describe("elsewhere in time", () => {
+  /** A thousand messages, one a second, read over REST as the server would answer. */
+  const answer = (input: string) => {
+    const query = new URL(input, "http://x").searchParams;
+    const limit = Number(query.get("limit"));
+    const [before, after] = [query.get("before"), query.get("after")];
+    const all = messagesFrom(1, 1_000);
+    const later = all.filter((m) => after === null || Number(m.seq) > Number(after));
+    const within = later.filter((m) => before === null || Number(m.seq) < Number(before));
+    const messages = after === null ? within.slice(-limit) : within.slice(0, limit);
+    return {
+      messages,
+      next_before: messages[0]?.seq === "1" ? null : (messages[0]?.seq ?? null),
+      next_after: messages.at(-1)?.seq ?? null,
+    };
+  };
+  const numbers = () => log().rows.map((row) => (row.kind === "message" ? Number(row.message.seq) : row.kind));
+
+  beforeEach(async () => {
+    await start(true, { seq: "1000", history: messagesFrom(990, 1_000) });
+    Object.defineProperty(pages, "/messages?", {
+      configurable: true,
+      enumerable: true,
+      get: () => answer(requests.at(-1) ?? ""),
+    });
+  });
+
+  it("shows what was said at a time, waits there, and says what lies ahead", async () => {
+    const found = await room.jumpTo(500_000);
+    expect(found?.seq).toBe("500");
+    expect(room.target.getSnapshot()).toBe("id-500");
+    expect(log()).toMatchObject({ following: false, away: true, jump: "idle" });
+    expect(numbers().at(-1)).toBe("gap");
+    expect(numbers()).toContain(500);
+    arrive(messageAt(1_001));
+    expect(numbers()).not.toContain(1_001);
+    expect(log().waiting).toBe(1);
+  });
+
+  it("reads on to the present without a hole or a double", async () => {
+    await room.jumpTo(850_000);
+    expect(log().away).toBe(true);
+    arrive(messageAt(1_001));
+    for (let turn = 0; turn < 8 && !log().following; turn++) {
+      room.readOn();
+      await network();
+    }
+    const shown = numbers();
+    expect(shown.at(-1)).toBe(1_001);
+    const from = shown[0] as number;
+    expect(shown).toEqual(Array.from({ length: 1_001 - from + 1 }, (_, at) => from + at));
+  });
+
+  it("comes back to the newest, with what arrived meanwhile", async () => {
+    await room.jumpTo(100_000);
+    expect(log().away).toBe(true);
+    arrive(messageAt(1_001), messageAt(1_002));
+    room.follow();
+    await network();
+    expect(log()).toMatchObject({ following: true, away: false, waiting: 0 });
+    expect(numbers().slice(-4)).toEqual([999, 1_000, 1_001, 1_002]);
+    expect(numbers()).not.toContain("gap");
+  });
+
+  it("says so when the place can't be found", async () => {
+    Object.defineProperty(pages, "/messages?", { configurable: true, enumerable: true, value: undefined });
+    expect(await room.jumpTo(5)).toBeNull();
+    expect(log().jump).toBe("failed");
+    expect(numbers().at(-1)).toBe(1_000);
+  });
+});
+
+describe("people one does not want to hear", () => {
+  beforeEach(() => start(true));
+
+  it("keep their place unseen, call nobody, and are back when heard again", () => {
+    muted.set("bob", true);
+    arrive(messageAt(11, { mentions: ["ada"] }));
+    expect(room.calls.getSnapshot()).toEqual([]);
+    expect(log().rows.every((row) => row.kind === "message" && row.muted)).toBe(true);
+    muted.set("bob", false);
+    expect(log().rows.some((row) => row.kind === "message" && row.muted)).toBe(false);
+  });
 });

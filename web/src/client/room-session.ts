@@ -4,12 +4,16 @@ import { seqAfter, seqBefore } from "../protocol/seq";
 import type { Api } from "./api";
 import { CommitClock, type Screen } from "./commit-clock";
 import type { Connection, RoomReader } from "./connection";
+import { readGap } from "./gap-pages";
 import { MessageWindow } from "./message-window";
+import type { Muted } from "./muted";
 import { newNonce } from "./nonce";
 import { Outbox } from "./outbox";
+import { type Person, Recall, type Thread } from "./recall";
 import { type Ban, EMPTY_LOG, EMPTY_VITALS, type LogSnapshot, type Refusal, type RoomVitals } from "./room-state";
 import type { Session } from "./session";
 import { Signal } from "./signal";
+import { firstAfter, placeBefore, timeOfId } from "./time-search";
 import type { Cancel, Timers } from "./timers";
 import { Barometer } from "./weather";
 
@@ -18,11 +22,15 @@ const HISTORY_ON_JOIN = 30;
 const OLDER_PAGE = 50;
 /** A gap is filled with at most this many pages at once; what is left stays a row. */
 const GAP_PAGES = 5;
-const GAP_PAGE = 100;
+/** What is shown around a time that was jumped to: some context before it, and what followed. */
+const JUMP_BEFORE = 20;
+const JUMP_AFTER = 60;
 /** No answer to a line in this time: it is shown as unanswered and can be sent again. */
 const ANSWER_WITHIN_MS = 10_000;
 /** An accepted line whose message did not come (a sampled feed may leave it out) is fetched. */
 const APPEAR_WITHIN_MS = 2_000;
+/** No answer to a join in this time: it is told, and asked again. */
+const JOIN_WITHIN_MS = 10_000;
 const PULSE_SAMPLES = 60;
 const CALLS_KEPT = 50;
 
@@ -32,6 +40,9 @@ const CALLS_KEPT = 50;
  */
 export class RoomSession implements RoomReader {
   readonly slug: string;
+  get newestSeq(): string | null {
+    return this.window.newestSeq;
+  }
   readonly log = new Signal<LogSnapshot>(EMPTY_LOG);
   readonly vitals = new Signal<RoomVitals>(EMPTY_VITALS);
   /** Messages a second over the last minute, one sample a second, oldest first. */
@@ -40,34 +51,45 @@ export class RoomSession implements RoomReader {
   readonly ban = new Signal<Ban | null>(null);
   /** How many messages the last reconnect brought; null once that was told. */
   readonly caughtUp = new Signal<number | null>(null);
+  /** The message to bring into sight, once it is on the page. */
+  readonly target = new Signal<string | null>(null);
+  /** What the last frame brought that was new, for those who listen rather than look. */
+  readonly heard = new Signal<readonly ChatMessage[]>([]);
   /** Live messages that mention the reader or answer them, newest last. */
   readonly calls = new Signal<readonly ChatMessage[]>([]);
 
   private readonly window: MessageWindow;
   private readonly outbox = new Outbox();
+  private readonly recall = new Recall();
   private readonly clock: CommitClock;
   private readonly barometer = new Barometer();
   private phase: LogSnapshot["phase"] = "joining";
   private older: LogSnapshot["older"] = "idle";
+  private jump: LogSnapshot["jump"] = "idle";
+  /** Counts jumps, so that the answer to an overtaken one is not shown. */
+  private jumps = 0;
   private startSeq: string | null = null;
   private epoch: string | null = null;
   private feed: RoomVitals["feed"] = "auto";
   private shownSincePulse = 0;
   private joinedBefore = false;
+  private cancelJoinWatch: Cancel = () => {};
   private stops: Cancel[] = [];
   private readonly api: Api;
   private readonly connection: Connection;
   private readonly session: Session;
+  private readonly muted: Muted;
   private readonly timers: Timers;
 
   constructor(
     slug: string,
-    deps: { api: Api; connection: Connection; session: Session; timers: Timers; screen: Screen },
+    deps: { api: Api; connection: Connection; session: Session; muted: Muted; timers: Timers; screen: Screen },
   ) {
     this.slug = slug;
     this.api = deps.api;
     this.connection = deps.connection;
     this.session = deps.session;
+    this.muted = deps.muted;
     this.timers = deps.timers;
     const outbox = this.outbox;
     const session = this.session;
@@ -75,6 +97,7 @@ export class RoomSession implements RoomReader {
       get username() {
         return session.user?.username ?? null;
       },
+      muted: (username) => deps.muted.has(username),
       ownLine: (id) => outbox.ownLine(id),
     });
     this.clock = new CommitClock({ commit: () => this.commit(), screen: deps.screen, timers: deps.timers });
@@ -82,7 +105,11 @@ export class RoomSession implements RoomReader {
 
   start(): void {
     if (this.stops.length > 0) return;
-    this.stops = [this.connection.read(this), this.session.state.subscribe(() => this.viewerChanged())];
+    this.stops = [
+      this.connection.read(this),
+      this.session.state.subscribe(() => this.viewerChanged()),
+      this.muted.names.subscribe(() => this.mutedChanged()),
+    ];
     this.beat();
   }
 
@@ -90,6 +117,7 @@ export class RoomSession implements RoomReader {
     for (const stop of this.stops) stop();
     this.stops = [];
     this.clock.stop();
+    this.cancelJoinWatch();
     this.outbox.unsent();
   }
 
@@ -107,6 +135,12 @@ export class RoomSession implements RoomReader {
   }
 
   follow(): void {
+    if (this.window.ahead) {
+      void this.land();
+      return;
+    }
+    this.jumps += 1;
+    this.jump = "idle";
     this.window.follow();
     this.publish();
   }
@@ -114,8 +148,70 @@ export class RoomSession implements RoomReader {
   /** The reader scrolled to the end of what is on the page. */
   readOn(): void {
     if (this.window.following) return;
+    const { ahead } = this.window;
+    if (ahead) {
+      if (!ahead.loading) void this.fillGap(ahead.key, 1);
+      return;
+    }
     if (this.window.readOn()) this.window.follow();
     this.publish();
+  }
+
+  /** Shows what was said at a time; gives the first message from then on, or null if there is none. */
+  async jumpTo(time: number): Promise<ChatMessage | null> {
+    const mine = ++this.jumps;
+    this.setJump("searching");
+    try {
+      const place = await placeBefore(firstAfter(this.api, this.slug), time, this.window.newestSeq ?? "0");
+      const [before, from] = await Promise.all([
+        this.api.messages(this.slug, { before: seqAfter(place), limit: JUMP_BEFORE }),
+        this.api.messages(this.slug, { after: place, limit: JUMP_AFTER }),
+      ]);
+      if (mine !== this.jumps) return null;
+      const messages = [...before.messages, ...from.messages];
+      this.recall.takeOlder(messages);
+      this.window.jump(messages);
+      this.older = before.next_before === null ? "start" : "idle";
+      if (this.older === "start") this.startSeq = this.window.oldestSeq;
+      this.setJump("idle");
+      const found = from.messages.find((message) => message.sent_at >= time) ?? messages.at(-1) ?? null;
+      this.target.set(found?.id ?? null);
+      return found;
+    } catch {
+      if (mine === this.jumps) this.setJump("failed");
+      return null;
+    }
+  }
+
+  /** Brings a message into sight, also one that is no longer on the page: its id tells when it was said. */
+  async reveal(id: string): Promise<void> {
+    const there = () => this.window.rows.some((row) => row.kind === "message" && row.message.id === id);
+    if (!there()) {
+      const time = timeOfId(id);
+      if (time !== null) await this.jumpTo(time);
+      if (!there()) return;
+    }
+    this.pause();
+    this.target.set(id);
+  }
+
+  /** From where one jumped to back to the newest. */
+  private async land(): Promise<void> {
+    const mine = ++this.jumps;
+    this.setJump("searching");
+    try {
+      const newest = this.window.newestSeq;
+      const page = await this.api.messages(this.slug, {
+        limit: OLDER_PAGE,
+        ...(newest !== null && { before: seqAfter(newest) }),
+      });
+      if (mine !== this.jumps) return;
+      this.window.land(page.messages);
+      this.older = "idle";
+      this.setJump("idle");
+    } catch {
+      if (mine === this.jumps) this.setJump("failed");
+    }
   }
 
   async loadOlder(): Promise<void> {
@@ -129,6 +225,7 @@ export class RoomSession implements RoomReader {
         this.setOlder("idle");
         return;
       }
+      this.recall.takeOlder(page.messages);
       this.window.prepend(page.messages);
       if (page.next_before === null) this.startSeq = this.window.oldestSeq;
       this.setOlder(page.next_before === null ? "start" : "idle");
@@ -142,21 +239,13 @@ export class RoomSession implements RoomReader {
     return this.loadOlder();
   }
 
-  async fillGap(key: string): Promise<void> {
+  async fillGap(key: string, pages = GAP_PAGES): Promise<void> {
     const gap = this.window.gapLoading(key, true);
     if (!gap) return;
     this.publish();
-    const found: ChatMessage[] = [];
-    let complete = false;
     try {
-      let after: string | null = gap.from;
-      for (let page = 0; page < GAP_PAGES && after !== null; page++) {
-        const answer = await this.api.messages(this.slug, { after, limit: GAP_PAGE });
-        found.push(...answer.messages);
-        const last = answer.messages.at(-1);
-        complete = !last || answer.next_after === null || BigInt(last.seq) >= BigInt(gap.to);
-        after = complete || !last ? null : last.seq;
-      }
+      const { found, complete } = await readGap(this.api, this.slug, gap, pages);
+      this.recall.takeOlder(found);
       this.window.fill(key, found, complete);
     } catch {
       this.window.gapLoading(key, false);
@@ -174,6 +263,8 @@ export class RoomSession implements RoomReader {
   send(text: string, replyTo: string | null): boolean {
     const line = this.outbox.add(newNonce(), text, replyTo);
     if (!line) return false;
+    const answered = replyTo === null ? null : this.recall.get(replyTo);
+    if (answered) this.recall.talkedWith(answered.user.username);
     this.refusal.set(null);
     this.transmit(line.nonce);
     this.follow();
@@ -193,6 +284,24 @@ export class RoomSession implements RoomReader {
     this.outbox.drop(nonce);
     this.publish();
     return text;
+  }
+
+  /** People to complete a name with. */
+  find(part: string, limit: number): Person[] {
+    return this.recall.named(part, limit, this.session.user?.username ?? null);
+  }
+
+  person(username: string): Person | null {
+    return this.recall.person(username);
+  }
+
+  /** What someone said here lately, as far as this tab knows. */
+  linesOf(username: string): ChatMessage[] {
+    return this.recall.linesOf(username);
+  }
+
+  thread(id: string): Thread | null {
+    return this.recall.thread(id);
   }
 
   clearRefusal(): void {
@@ -216,6 +325,8 @@ export class RoomSession implements RoomReader {
   // --- what the connection does ---
 
   joinFrame(): ClientFrame {
+    this.cancelJoinWatch();
+    this.cancelJoinWatch = this.timers.after(JOIN_WITHIN_MS, () => this.joinUnanswered());
     const after = this.window.newestSeq;
     const resume = this.joinedBefore && after !== null && this.epoch !== null;
     return {
@@ -273,11 +384,29 @@ export class RoomSession implements RoomReader {
   }
 
   lost(): void {
+    this.cancelJoinWatch();
     this.outbox.unsent();
     this.publish();
   }
 
+  /** Asks once more on this socket; a person can have a new one. */
+  private joinUnanswered(): void {
+    if (this.phase === "joining") {
+      this.phase = "slow";
+      this.publish();
+    }
+    this.connection.rejoin(this);
+  }
+
+  /** The reader does not want to wait for the server to answer on this socket. */
+  reconnect(): void {
+    this.phase = this.joinedBefore ? this.phase : "joining";
+    this.publish();
+    this.connection.restart();
+  }
+
   private joined(frame: FrameOf<"joined">): void {
+    this.cancelJoinWatch();
     const before = this.window.newestSeq;
     const first = frame.history[0];
     if (frame.recovered === false && frame.reason === "too_old" && before !== null) {
@@ -290,6 +419,7 @@ export class RoomSession implements RoomReader {
       this.older = "idle";
     }
     const fresh = this.window.take(frame.history);
+    this.recall.take(fresh);
     if (frame.recovered === null && !this.joinedBefore && frame.history.length < HISTORY_ON_JOIN) {
       this.older = "start";
       this.startSeq = first?.seq ?? null;
@@ -306,15 +436,19 @@ export class RoomSession implements RoomReader {
 
   private arrived(messages: readonly ChatMessage[]): void {
     const fresh = this.window.take(messages);
+    this.recall.take(fresh);
     this.shownSincePulse += fresh.length;
     const me = this.session.user?.username;
     if (me !== undefined) for (const message of fresh) this.noticeMine(message, me);
+    this.heard.set(fresh.filter((message) => message.user.username !== me && !this.muted.has(message.user.username)));
     this.clock.arrived(fresh.length);
   }
 
   private noticeMine(message: ChatMessage, me: string): void {
     if (message.user.username === me) this.outbox.match(message);
     else if (message.mentions.includes(me) || message.reply_to?.username === me) {
+      if (this.muted.has(message.user.username)) return;
+      this.recall.talkedWith(message.user.username);
       this.calls.update((calls) => [...calls, message].slice(-CALLS_KEPT));
     }
   }
@@ -346,6 +480,7 @@ export class RoomSession implements RoomReader {
     const retryAt = frame.retry_after_ms === undefined ? null : this.timers.now() + frame.retry_after_ms;
     if (frame.nonce === undefined) {
       if (frame.code === "room_not_found" || frame.code === "not_found") {
+        this.cancelJoinWatch();
         this.phase = "missing";
         this.publish();
       } else this.refusal.set({ code: frame.code, detail: frame.detail, retryAt });
@@ -378,9 +513,16 @@ export class RoomSession implements RoomReader {
     this.publish();
   }
 
+  private mutedChanged(): void {
+    this.calls.update((calls) => calls.filter((message) => !this.muted.has(message.user.username)));
+    this.window.refresh();
+    this.publish();
+  }
+
   private remove(matches: (message: ChatMessage) => boolean): void {
     this.window.commit();
     this.window.remove(matches);
+    this.recall.remove(matches);
     this.calls.update((calls) => calls.filter((message) => !matches(message)));
     this.publish();
   }
@@ -388,6 +530,7 @@ export class RoomSession implements RoomReader {
   private cleared(): void {
     const newest = this.window.newestSeq;
     this.window.reset("A moderator cleared the chat.");
+    this.recall.clear();
     this.window.seen(newest);
     this.startSeq = null;
     this.calls.set([]);
@@ -429,6 +572,11 @@ export class RoomSession implements RoomReader {
     this.publish();
   }
 
+  private setJump(jump: LogSnapshot["jump"]): void {
+    this.jump = jump;
+    this.publish();
+  }
+
   private commit(): void {
     this.window.commit();
     this.publish();
@@ -445,6 +593,8 @@ export class RoomSession implements RoomReader {
       following: this.window.following,
       waiting: this.window.waiting,
       older: this.older,
+      away: this.window.ahead !== null,
+      jump: this.jump,
     });
   }
 }

@@ -5,14 +5,18 @@ import type { Weather } from "./weather";
 
 /** The log as one commit left it. Immutable; components read this and nothing else. */
 export interface LogSnapshot {
-  /** `joining` until the first answer · `live` · `missing` if there is no such room. */
-  phase: "joining" | "live" | "missing";
+  /** `joining` until the first answer, `slow` when that takes long · `live` · `missing` if there is no such room. */
+  phase: "joining" | "slow" | "live" | "missing";
   rows: readonly Row[];
   pending: readonly PendingLine[];
   following: boolean;
   /** Messages that arrived and are not on the page. */
   waiting: number;
   older: "idle" | "loading" | "start" | "failed";
+  /** What is shown was jumped to, and the present is elsewhere. */
+  away: boolean;
+  /** Looking for a place to jump to, or for the way back. */
+  jump: "idle" | "searching" | "failed";
 }
 
 /** What the room is like right now; changes at most a few times a second. */
@@ -47,6 +51,8 @@ export const EMPTY_LOG: LogSnapshot = {
   following: true,
   waiting: 0,
   older: "idle",
+  away: false,
+  jump: "idle",
 };
 
 export const EMPTY_VITALS: RoomVitals = {

@@ -14,6 +14,10 @@ export interface MessageRow {
   toMe: boolean;
   /** What the reader typed, where this tab knows it. */
   original: string | null;
+  /** By someone the reader does not want to hear: keeps its place and is not shown. */
+  muted: boolean;
+  /** The reader's local midnight before it. */
+  day: number;
 }
 
 export interface GapRow {
@@ -46,6 +50,7 @@ export interface NoticeRow {
 /** Who looks, and what of their own lines is known. */
 export interface Viewpoint {
   readonly username: string | null;
+  muted(username: string): boolean;
   /** The key and the typed text of one of the viewer's own lines sent from this tab. */
   ownLine(id: string): { key: string; text: string } | null;
 }
@@ -62,6 +67,8 @@ export function messageRow(message: ChatMessage, viewpoint: Viewpoint): MessageR
     own,
     toMe: me !== null && !own && (message.reply_to?.username === me || message.mentions.includes(me)),
     original: line?.text ?? null,
+    muted: !own && viewpoint.muted(message.user.username),
+    day: new Date(message.sent_at).setHours(0, 0, 0, 0),
   };
 }
 

@@ -12,9 +12,12 @@ class Accounts {
   issued = 0;
   current = "";
   revoked = false;
+  password = "correct horse";
   reachable = true;
   calls: string[] = [];
   hold: Promise<void> | null = null;
+  /** Awaited after a new password holds and before that is answered. */
+  slowAnswer: Promise<void> | null = null;
 
   answer() {
     this.issued += 1;
@@ -41,7 +44,15 @@ class Accounts {
       return Response.json(this.answer());
     }
     if (input.endsWith("/logout")) return new Response(null, { status: 204 });
-    if (input.endsWith("/login") && body.password !== "correct horse") return problem(401, "invalid_credentials");
+    if (input.endsWith("/password")) {
+      if (body.current_password !== "correct horse") return problem(401, "invalid_credentials");
+      this.revoked = true;
+      this.password = body.new_password;
+      await this.slowAnswer;
+      return new Response(null, { status: 204 });
+    }
+    if (input.endsWith("/login") && body.password === this.password) this.revoked = false;
+    else if (input.endsWith("/login") && body.password !== "correct horse") return problem(401, "invalid_credentials");
     return Response.json(this.answer());
   };
 }
@@ -71,6 +82,45 @@ beforeEach(() => {
   timers = new FakeTimers();
   accounts = new Accounts();
   storage = new MemoryStorage();
+});
+
+describe("a new password", () => {
+  it("ends every session and begins a new one here", async () => {
+    const one = tab(queueLock());
+    await one.login("ada", "correct horse");
+    const before = accounts.current;
+    await one.changePassword("correct horse", "battery staple");
+    expect(one.user?.username).toBe("ada");
+    expect(accounts.current).not.toBe(before);
+    expect(await tab(queueLock()).accessToken()).not.toBeNull();
+  });
+
+  it("is not taken for an ended session while the socket is told so before the answer comes", async () => {
+    const one = tab(queueLock());
+    await one.login("ada", "correct horse");
+    const states: string[] = [];
+    one.state.subscribe(() => states.push(one.state.getSnapshot().kind));
+    let answer = () => {};
+    accounts.slowAnswer = new Promise((resolve) => {
+      answer = resolve;
+    });
+    const changing = one.changePassword("correct horse", "battery staple");
+    await settle();
+    expect(accounts.revoked).toBe(true);
+    expect(await one.accessToken(true)).toBeNull();
+    answer();
+    await changing;
+    expect(states).not.toContain("anonymous");
+    expect(one.user?.username).toBe("ada");
+  });
+
+  it("changes nothing when the old one is wrong", async () => {
+    const one = tab(queueLock());
+    await one.login("ada", "correct horse");
+    await expect(one.changePassword("wrong", "battery staple")).rejects.toMatchObject({ code: "invalid_credentials" });
+    expect(one.user).not.toBeNull();
+    expect(accounts.revoked).toBe(false);
+  });
 });
 
 describe("one tab", () => {

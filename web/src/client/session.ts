@@ -38,6 +38,8 @@ export class Session {
 
   private access: Access | null = null;
   private renewing: Promise<string | null> | null = null;
+  /** A new password is on its way: that the stored token is refused meanwhile ends nothing. */
+  private changing = false;
   private cancelTimer: Cancel = () => {};
   private readonly api: Api;
   private readonly storage: KeyValue;
@@ -74,6 +76,24 @@ export class Session {
     const known = this.read();
     if (known) this.write(known.refresh_token, user);
     this.state.set({ kind: "member", user });
+  }
+
+  /** Ends every session there is, also this one, so this browser logs in anew at once. */
+  async changePassword(current: string, next: string): Promise<void> {
+    const { user } = this;
+    if (!user) return;
+    this.changing = true;
+    try {
+      await this.api.changePassword(current, next);
+      this.accept(await this.api.login(user.username, next));
+    } catch (error) {
+      // Whether the session outlived this is for the server to say.
+      this.changing = false;
+      await this.accessToken(true);
+      throw error;
+    } finally {
+      this.changing = false;
+    }
   }
 
   async logout(): Promise<void> {
@@ -133,7 +153,7 @@ export class Session {
       }
       const now = this.read();
       if (retries > 0 && now && now.refresh_token !== known.refresh_token) return this.exchange(retries - 1);
-      this.forget(true);
+      if (!this.changing) this.forget(true);
       return null;
     }
   }

@@ -10,11 +10,26 @@ export interface Settings {
   /** Chat text in CSS pixels. */
   textSize: number;
   reduceMotion: boolean;
+  /** A short sound when someone calls the reader. */
+  sound: boolean;
+  /** What is read out to those who listen. */
+  announce: Announce;
 }
+
+/** `calls`: lines that call the reader · `summary`: how many, every few seconds · `all`, as long as that can be spoken. */
+export type Announce = "off" | "calls" | "summary" | "all";
+const ANNOUNCE: readonly Announce[] = ["off", "calls", "summary", "all"];
 
 export const TEXT_SIZES = [13, 15, 17, 20] as const;
 const STORAGE_KEY = "twitchy.settings";
-const DEFAULTS: Settings = { theme: "system", timestamps: false, textSize: 15, reduceMotion: false };
+const DEFAULTS: Settings = {
+  theme: "system",
+  timestamps: false,
+  textSize: 15,
+  reduceMotion: false,
+  sound: false,
+  announce: "calls",
+};
 
 /** How the reader likes the page. Anything unreadable in storage gives the defaults. */
 export class SettingsStore {
@@ -41,11 +56,13 @@ function parse(raw: string | null): Settings {
     // Someone else's word under our key.
   }
   if (!isRecord(value)) return DEFAULTS;
-  const { theme, timestamps, textSize, reduceMotion } = value;
+  const { theme, timestamps, textSize, reduceMotion, sound, announce } = value;
   return {
     theme: theme === "dark" || theme === "light" ? theme : "system",
     timestamps: timestamps === true,
     textSize: TEXT_SIZES.find((size) => size === textSize) ?? DEFAULTS.textSize,
     reduceMotion: reduceMotion === true,
+    sound: sound === true,
+    announce: ANNOUNCE.find((word) => word === announce) ?? DEFAULTS.announce,
   };
 }

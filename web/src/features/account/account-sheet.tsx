@@ -6,7 +6,7 @@ import { Field } from "../../ui/field";
 import { problemText, secondsUntil } from "../../ui/problem-text";
 import { Sheet } from "../../ui/sheet";
 import styles from "./account.module.css";
-import { passwordFault, passwordStrength, USERNAME_HINT, usernameFault } from "./username-rule";
+import { passwordFault, strengthHint, USERNAME_HINT, usernameFault } from "./username-rule";
 
 export type AccountIntent = "register" | "login";
 
@@ -118,12 +118,6 @@ export function AccountSheet({ session, intent, keptText, onDone, onClose }: Pro
       </p>
     </Sheet>
   );
-}
-
-function strengthHint(password: string): string {
-  if (password === "") return "At least 8 letters. Several words make a good one.";
-  const strength = passwordStrength(password);
-  return strength === "short" ? "At least 8 letters." : `Strength: ${strength}.`;
 }
 
 function describe(problem: CallProblem): string {

@@ -8,6 +8,7 @@ import { nameColorStyle } from "../../ui/name-color-style";
 import { problemText } from "../../ui/problem-text";
 import { Sheet } from "../../ui/sheet";
 import styles from "./account.module.css";
+import { PasswordForm } from "./password-form";
 
 const COLORS = [
   "#FF4D6D",
@@ -35,6 +36,7 @@ export function ProfileSheet({ session, user, onClose }: Props) {
   const [color, setColor] = useState(user.color.toUpperCase());
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
+  const [changing, setChanging] = useState(false);
   const matches = displayName.toLowerCase() === user.username;
   const colors = COLORS.some((known) => known === color) ? COLORS : [color, ...COLORS];
 
@@ -52,6 +54,12 @@ export function ProfileSheet({ session, user, onClose }: Props) {
     }
   };
 
+  if (changing)
+    return (
+      <Sheet title="New password" onClose={onClose}>
+        <PasswordForm session={session} onDone={onClose} />
+      </Sheet>
+    );
   return (
     <Sheet title="You" onClose={onClose}>
       <form className={styles.form} onSubmit={save}>
@@ -97,6 +105,7 @@ export function ProfileSheet({ session, user, onClose }: Props) {
         <Button kind="ink" type="submit" disabled={busy || !matches}>
           Save
         </Button>
+        <Button onClick={() => setChanging(true)}>Change password, log out everywhere</Button>
         <Button
           kind="quiet"
           onClick={() => {

@@ -31,3 +31,10 @@ export function passwordStrength(password: string): "short" | "fair" | "good" | 
   if (score < 13) return "fair";
   return score < 20 ? "good" : "strong";
 }
+
+/** What is said under a box for a new password. */
+export function strengthHint(password: string): string {
+  if (password === "") return "At least 8 letters. Several words make a good one.";
+  const strength = passwordStrength(password);
+  return strength === "short" ? "At least 8 letters." : `Strength: ${strength}.`;
+}

@@ -1,8 +1,10 @@
 import { act, fireEvent, render, screen } from "@testing-library/react";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { Api } from "../../client/api";
+import { Recall } from "../../client/recall";
 import type { Refusal } from "../../client/room-state";
 import { MemoryStorage } from "../../client/storage";
+import { messageAt } from "../../testing/messages";
 import { Composer } from "./composer";
 import { Draft } from "./draft";
 
@@ -10,6 +12,7 @@ let storage: MemoryStorage;
 let sent: string[];
 let wanted: string[];
 let accepts: boolean;
+let recall: Recall;
 
 const api = new Api(async (input, init) =>
   Response.json({ text: `${input.includes("bestie") ? "Bestie" : "?"}: ${JSON.parse(String(init.body)).text}` }),
@@ -26,6 +29,7 @@ function show(part: { member?: boolean; refusal?: Refusal | null; banned?: strin
       refusal={part.refusal ?? null}
       banned={part.banned ?? null}
       replyingTo={null}
+      find={(part) => recall.named(part, 8, null)}
       onCancelReply={() => {}}
       onSend={(text) => {
         sent.push(text);
@@ -47,6 +51,11 @@ beforeEach(() => {
   sent = [];
   wanted = [];
   accepts = true;
+  recall = new Recall();
+  for (const [seq, name] of ["Anna", "Anton", "Zoe"].entries()) {
+    const message = messageAt(seq);
+    recall.take([{ ...message, user: { ...message.user, username: name.toLowerCase(), display_name: name } }]);
+  }
 });
 
 describe("sending", () => {
@@ -132,6 +141,64 @@ describe("what was typed before", () => {
   });
 });
 
+describe("names", () => {
+  const options = () => screen.queryAllByRole("option").map((option) => option.textContent);
+  const chosen = () => document.getElementById(box().getAttribute("aria-activedescendant") ?? "")?.textContent;
+
+  it("are offered for an @, walked with arrows and taken with Enter, which then sends nothing", () => {
+    show();
+    type("hi @an");
+    expect(options()).toEqual(["Anton", "Anna"]);
+    expect(chosen()).toBe("Anton");
+    press("ArrowDown");
+    expect(chosen()).toBe("Anna");
+    press("Enter");
+    expect(box().value).toBe("hi @Anna ");
+    expect(sent).toEqual([]);
+    expect(options()).toEqual([]);
+    press("Enter");
+    expect(sent).toEqual(["hi @Anna"]);
+  });
+
+  it("need no second Enter when they are typed whole", () => {
+    show();
+    type("@zoe");
+    expect(options()).toEqual(["Zoe"]);
+    press("Enter");
+    expect(sent).toEqual(["@zoe"]);
+  });
+
+  it("go round with Tab and back with Shift, and Escape gives back what was typed", () => {
+    show();
+    type("ask an");
+    expect(options()).toEqual([]);
+    for (const expected of ["ask @Anton ", "ask @Anna ", "ask @Anton "]) {
+      press("Tab");
+      expect(box().value).toBe(expected);
+    }
+    press("Tab", { shiftKey: true });
+    expect(box().value).toBe("ask @Anna ");
+    press("Escape");
+    expect(box().value).toBe("ask an");
+  });
+
+  it("leave Tab alone where nothing can be completed, so that one gets out of the box", () => {
+    show();
+    expect(press("Tab")).toBe(true);
+    type("qqq");
+    expect(press("Tab")).toBe(true);
+    type("an");
+    expect(press("Tab")).toBe(false);
+  });
+});
+
+it("survives a pasted megabyte", () => {
+  show();
+  type("🤪".repeat(500_000));
+  expect(box().value.length).toBe(10_000);
+  expect(screen.getByText("4500 too many")).toBeDefined();
+});
+
 describe("refusals", () => {
   it("are told in words with a countdown that is never 0", () => {
     vi.useFakeTimers({ now: 10_000 });
@@ -156,5 +223,6 @@ describe("refusals", () => {
 it("shows what the room would make of it", async () => {
   show();
   type("hello");
-  expect(await screen.findByText("Bestie: hello")).toBeDefined();
+  const added = await screen.findByText("Bestie:", { exact: false, selector: "span" });
+  expect(added.parentElement?.textContent).toBe("Bestie: hello");
 });

@@ -13,8 +13,20 @@ import type { Refusal } from "../../client/room-state";
 import { Button, IconButton } from "../../ui/button";
 import { Icon } from "../../ui/icon";
 import { problemText } from "../../ui/problem-text";
+import { StyledText } from "../../ui/styled-text";
+import {
+  askedCompletion,
+  type Completion,
+  type FindPeople,
+  inserted,
+  isWhole,
+  moved,
+  restored,
+  typedCompletion,
+} from "./completion";
 import styles from "./composer.module.css";
 import type { Draft } from "./draft";
+import { NameList, optionId } from "./name-list";
 import { SentHistory } from "./sent-history";
 import { usePreview } from "./use-preview";
 import { useSecondsLeft } from "./use-seconds-left";
@@ -23,6 +35,10 @@ export const CODE_POINTS_MAX = 500;
 /** The counter shows from here on. */
 const COUNTER_FROM = 400;
 const NEAR_LIMIT = 50;
+/** What is pasted beyond this is not kept: nobody shortens a book to a line by hand, and the box would crawl. */
+const KEPT_MAX = 10_000;
+
+const MODIFIERS = ["Shift", "Control", "Alt", "Meta"];
 
 export interface ComposerHandle {
   focus(): void;
@@ -41,6 +57,8 @@ interface Props {
   refusal: Refusal | null;
   banned: string | null;
   replyingTo: { displayName: string; excerpt: string } | null;
+  /** People whose names may be completed. */
+  find: FindPeople;
   onCancelReply: () => void;
   /** False when it was not taken; the text stays. */
   onSend: (text: string) => boolean;
@@ -55,7 +73,9 @@ interface Props {
 export function Composer(props: Props) {
   const { api, room, draft, member, refusal, banned } = props;
   const [text, setText] = useState(() => draft.read());
+  const [completion, setCompletion] = useState<Completion | null>(null);
   const box = useRef<HTMLTextAreaElement>(null);
+  const caretTo = useRef<number | null>(null);
   const history = useRef<SentHistory>(null);
   history.current ??= new SentHistory(() => draft.history());
   const id = useId();
@@ -68,7 +88,7 @@ export function Composer(props: Props) {
 
   const change = (next: string) => {
     // Lines are single: a pasted paragraph becomes one line.
-    const line = next.replace(/[\r\n]+/g, " ");
+    const line = next.slice(0, KEPT_MAX).replace(/[\r\n]+/g, " ");
     setText(line);
     draft.write(line);
   };
@@ -78,7 +98,7 @@ export function Composer(props: Props) {
     clear: () => change(""),
     insert: (more) => {
       setText((now) => {
-        const next = now.trim() === "" ? more : `${more} ${now}`;
+        const next = now.trim() === "" ? more : `${more.trimEnd()} ${now}`;
         draft.write(next);
         return next;
       });
@@ -92,13 +112,70 @@ export function Composer(props: Props) {
     if (!element) return;
     element.style.height = "auto";
     element.style.height = `${element.scrollHeight}px`;
+    if (caretTo.current !== null) element.setSelectionRange(caretTo.current, caretTo.current);
+    caretTo.current = null;
   }, [text]);
 
   // A draft belongs to its room.
-  useEffect(() => setText(draft.read()), [draft]);
+  useEffect(() => {
+    setText(draft.read());
+    setCompletion(null);
+  }, [draft]);
+
+  const put = (next: { text: string; caret: number }) => {
+    caretTo.current = next.caret;
+    change(next.text);
+  };
+
+  /** Takes a name out of the list into the text. */
+  const complete = (chosen: Completion) => {
+    const element = box.current;
+    if (!element) return;
+    put(inserted(text, element.selectionStart, chosen));
+    element.focus();
+  };
+
+  /** True if the key was for the list of names. */
+  const completionKey = (event: KeyboardEvent<HTMLTextAreaElement>): boolean => {
+    const { selectionStart: caret, selectionEnd, value } = event.currentTarget;
+    if (completion === null) {
+      if (event.key !== "Tab" || event.shiftKey || caret !== selectionEnd) return false;
+      const asked = askedCompletion(value, caret, props.find);
+      if (!asked) return false;
+      complete(asked);
+      setCompletion({ ...asked, inserted: true });
+      return true;
+    }
+    switch (event.key) {
+      case "ArrowDown":
+      case "ArrowUp":
+      case "Tab": {
+        const back = event.key === "ArrowUp" || (event.key === "Tab" && event.shiftKey);
+        const next = event.key === "Tab" && !completion.inserted ? completion : moved(completion, back ? -1 : 1);
+        const inText = completion.inserted || event.key === "Tab";
+        if (inText) complete(next);
+        setCompletion({ ...next, inserted: inText });
+        return true;
+      }
+      case "Enter":
+        setCompletion(null);
+        if (completion.inserted || isWhole(completion)) return false;
+        complete(completion);
+        return true;
+      case "Escape":
+        if (completion.inserted) put(restored(value, caret, completion));
+        setCompletion(null);
+        return true;
+      default:
+        // The list stays for what is typed next to be looked up; a chosen name is chosen.
+        if (completion.inserted && !MODIFIERS.includes(event.key)) setCompletion(null);
+        return false;
+    }
+  };
 
   const submit = () => {
     if (!ready) return;
+    setCompletion(null);
     history.current?.leave();
     if (!member) {
       props.onJoin(trimmed);
@@ -112,7 +189,9 @@ export function Composer(props: Props) {
   const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
     if (event.nativeEvent.isComposing) return;
     const { selectionStart, value } = event.currentTarget;
-    if (event.key === "Enter") {
+    if (completionKey(event)) {
+      event.preventDefault();
+    } else if (event.key === "Enter") {
       event.preventDefault();
       submit();
     } else if (event.key === "Escape") {
@@ -145,19 +224,31 @@ export function Composer(props: Props) {
       {preview !== null && (
         <div className={styles.preview} id={`${id}-preview`}>
           <span className={styles.previewLabel}>Something like</span>
-          <p dir="auto">{preview}</p>
+          <p dir="auto">
+            <StyledText original={trimmed} styled={preview} />
+          </p>
         </div>
       )}
       {props.replyingTo && (
         <div className={styles.reply}>
           <Icon name="reply" size={16} />
           <span className={styles.replyText}>
-            Replying to <b>{props.replyingTo.displayName}</b>: {props.replyingTo.excerpt}
+            Replying to <b>{props.replyingTo.displayName}</b>: <bdi>{props.replyingTo.excerpt}</bdi>
           </span>
           <IconButton className={styles.small} label="Cancel reply" onClick={props.onCancelReply}>
             <Icon name="close" size={16} />
           </IconButton>
         </div>
+      )}
+      {completion && (
+        <NameList
+          id={`${id}-names`}
+          completion={completion}
+          onPick={(at) => {
+            complete({ ...completion, selected: at });
+            setCompletion(null);
+          }}
+        />
       )}
       <div className={styles.box} data-over={left < 0 || undefined}>
         <label className="visually-hidden" htmlFor="composer">
@@ -167,6 +258,8 @@ export function Composer(props: Props) {
           ref={box}
           id="composer"
           rows={1}
+          // Here too, so that the browser never lays a pasted book out.
+          maxLength={KEPT_MAX}
           value={text}
           placeholder="Say something normal"
           autoComplete="off"
@@ -174,9 +267,14 @@ export function Composer(props: Props) {
           dir="auto"
           aria-invalid={left < 0 || trouble !== null || undefined}
           aria-describedby={`${id}-note`}
+          aria-autocomplete="list"
+          aria-controls={completion ? `${id}-names` : undefined}
+          aria-activedescendant={completion ? optionId(`${id}-names`, completion.selected) : undefined}
+          onBlur={() => setCompletion(null)}
           onChange={(event) => {
             history.current?.leave();
             change(event.target.value);
+            setCompletion(typedCompletion(event.target.value, event.target.selectionStart, props.find));
             props.onTyped();
           }}
           onKeyDown={onKeyDown}

@@ -1,9 +1,20 @@
 import { useEffect, useRef } from "react";
 import type { RoomSession } from "../../client/room-session";
+import type { SettingsStore } from "../../client/settings";
+import { chime } from "../../ui/chime";
 import { Announcer } from "./announcer";
 
+/** Many calls at once are one sound. */
+const CHIME_EVERY_MS = 3_000;
+
+interface Props {
+  room: RoomSession;
+  title: string;
+  settings: SettingsStore;
+}
+
 /** Reads out lines that call the reader, and counts them in the title while the page is hidden. */
-export function CallAnnouncer({ room, title }: { room: RoomSession; title: string }) {
+export function CallAnnouncer({ room, title, settings }: Props) {
   const region = useRef<HTMLDivElement>(null);
 
   useEffect(() => {
@@ -20,15 +31,27 @@ export function CallAnnouncer({ room, title }: { room: RoomSession; title: strin
     document.title = plainTitle;
     let lastId = room.calls.getSnapshot().at(-1)?.id;
     let unseen = 0;
+    let chimedAt = 0;
+    const calling = new Set<string>();
     const stop = room.calls.subscribe(() => {
       const calls = room.calls.getSnapshot();
       const known = calls.findIndex((call) => call.id === lastId);
       for (const call of calls.slice(known + 1)) {
-        announcer.called(call);
+        calling.add(call.id);
         unseen += 1;
+      }
+      if (calling.size > 0 && settings.state.getSnapshot().sound && Date.now() - chimedAt > CHIME_EVERY_MS) {
+        chimedAt = Date.now();
+        chime();
       }
       lastId = calls.at(-1)?.id;
       if (document.hidden && unseen > 0) document.title = `(${unseen}) ${plainTitle}`;
+    });
+    // Told after those who call were found among them.
+    const stopHearing = room.heard.subscribe(() => {
+      announcer.set(settings.state.getSnapshot().announce);
+      announcer.spoke(room.heard.getSnapshot(), (message) => calling.has(message.id));
+      calling.clear();
     });
     const seen = () => {
       if (document.hidden) return;
@@ -38,9 +61,10 @@ export function CallAnnouncer({ room, title }: { room: RoomSession; title: strin
     document.addEventListener("visibilitychange", seen);
     return () => {
       stop();
+      stopHearing();
       document.removeEventListener("visibilitychange", seen);
     };
-  }, [room, title]);
+  }, [room, title, settings]);
 
   return (
     <div ref={region} className="visually-hidden" aria-live="polite" aria-atomic="false" data-testid="announcer" />

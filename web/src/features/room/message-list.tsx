@@ -1,13 +1,23 @@
-import { type KeyboardEvent, type MouseEvent, useEffect, useLayoutEffect, useRef } from "react";
+import {
+  type FocusEvent,
+  Fragment,
+  type KeyboardEvent,
+  type MouseEvent,
+  useEffect,
+  useLayoutEffect,
+  useRef,
+} from "react";
 import type { RoomSession } from "../../client/room-session";
 import type { MessageRow } from "../../client/rows";
 import type { User } from "../../protocol/__generated__/protocol";
+import { Icon } from "../../ui/icon";
 import { count } from "../../ui/numbers";
 import { useSignal } from "../../ui/use-signal";
 import { type Anchor, AT_END_PX, distanceToEnd, NEAR_START_PX, readAnchor, restoreAnchor } from "./list-position";
 import styles from "./message-list.module.css";
-import { LogRow } from "./message-row";
+import { DayRow, LogRow } from "./message-row";
 import { PendingRow } from "./pending-row";
+import { midnight } from "./times";
 
 interface Props {
   room: RoomSession;
@@ -16,14 +26,22 @@ interface Props {
   onReply: (row: MessageRow) => void;
   onEdit: (text: string) => void;
   onCompose: () => void;
+  onPerson: (username: string) => void;
+  onThread: (id: string) => void;
+  onTime: () => void;
+  /** Whose lines stand out while all others are dimmed. */
+  alone: string | null;
+  onAllAlike: () => void;
 }
 
 /** A scroll this soon after a wheel, touch, key or scrollbar drag was meant; any other was caused by the page itself. */
 const INTENT_MS = 800;
 const SCROLL_KEYS = ["PageUp", "PageDown", "Home", "End", " "];
 
-export function MessageList({ room, title, user, onReply, onEdit, onCompose }: Props) {
+export function MessageList(props: Props) {
+  const { room, title, user, onReply, onEdit, onCompose, onPerson, onThread, onTime, alone, onAllAlike } = props;
   const log = useSignal(room.log);
+  const target = useSignal(room.target);
   const list = useRef<HTMLDivElement>(null);
   const anchor = useRef<Anchor | null>(null);
   const intentUntil = useRef(0);
@@ -37,6 +55,20 @@ export function MessageList({ room, title, user, onReply, onEdit, onCompose }: P
     else if (anchor.current) restoreAnchor(element, anchor.current);
     if (!log.following) anchor.current = readAnchor(element);
   }, [log]);
+
+  // Bring what was asked for into sight, once it is there.
+  useLayoutEffect(() => {
+    const element = list.current;
+    const row = target && log.rows.find((candidate) => candidate.kind === "message" && candidate.message.id === target);
+    const found = row && element?.querySelector<HTMLElement>(`[data-key="${CSS.escape(row.key)}"]`);
+    if (!element || !found) return;
+    room.target.set(null);
+    found.scrollIntoView({ block: "center" });
+    anchor.current = readAnchor(element);
+    found.classList.add(styles.flash ?? "");
+    found.addEventListener("animationend", () => found.classList.remove(styles.flash ?? ""), { once: true });
+    found.focus({ preventScroll: true });
+  }, [room, log, target]);
 
   // A short room is filled up, so that there is something to scroll.
   useEffect(() => {
@@ -117,13 +149,31 @@ export function MessageList({ room, title, user, onReply, onEdit, onCompose }: P
         rows[at]?.focus();
         return;
       }
-      case "r":
-      case "R": {
-        const row = log.rows.find((candidate) => candidate.key === focused?.dataset.key);
-        if (row?.kind === "message") onReply(row);
+      case "Enter":
+      case " ": {
+        const pressed = (event.target as HTMLElement).closest<HTMLElement>('[role="button"][data-action]');
+        if (!pressed) return;
         event.preventDefault();
+        pressed.click();
         return;
       }
+      case "r":
+      case "R":
+      case "t":
+      case "T": {
+        const row = log.rows.find((candidate) => candidate.key === focused?.dataset.key);
+        if (row?.kind !== "message") return;
+        event.preventDefault();
+        if (event.key.toLowerCase() === "r") onReply(row);
+        else if (room.thread(row.message.id)) onThread(row.message.id);
+        return;
+      }
+      case "p":
+      case "P":
+        event.preventDefault();
+        if (log.following) room.pause();
+        else room.follow();
+        return;
       case "End":
       case "Escape":
         event.preventDefault();
@@ -153,7 +203,13 @@ export function MessageList({ room, title, user, onReply, onEdit, onCompose }: P
         element?.toggleAttribute("data-reveal");
         return;
       case "jump":
-        jumpTo(button.dataset.target ?? "");
+        void room.reveal(button.dataset.target ?? "");
+        return;
+      case "person":
+        if (row?.kind === "message") onPerson(row.message.user.username);
+        return;
+      case "thread":
+        if (row?.kind === "message") onThread(row.message.id);
         return;
       case "fill":
         room.pause();
@@ -173,19 +229,17 @@ export function MessageList({ room, title, user, onReply, onEdit, onCompose }: P
     }
   };
 
-  const jumpTo = (id: string) => {
-    const row = log.rows.find((candidate) => candidate.kind === "message" && candidate.message.id === id);
-    const target = row && list.current?.querySelector<HTMLElement>(`[data-key="${CSS.escape(row.key)}"]`);
-    if (!target || !list.current) return;
-    room.pause();
-    target.scrollIntoView({ block: "center" });
-    anchor.current = readAnchor(list.current);
-    target.classList.add(styles.flash ?? "");
-    target.addEventListener("animationend", () => target.classList.remove(styles.flash ?? ""), { once: true });
+  /** What can be pressed in a row is a stop for Tab while the row has focus, and not among two hundred others before. */
+  const onFocus = (event: FocusEvent<HTMLDivElement>) => {
+    const row = event.target.closest<HTMLElement>("[data-key]");
+    for (const stop of list.current?.querySelectorAll<HTMLElement>('[data-stop][tabindex="0"]') ?? [])
+      if (!row?.contains(stop)) stop.tabIndex = -1;
+    for (const stop of row?.querySelectorAll<HTMLElement>("[data-stop]") ?? []) stop.tabIndex = 0;
   };
 
+  let day = midnight(Date.now());
   return (
-    <div className={styles.frame}>
+    <div className={styles.frame} data-timestamps={log.away ? "on" : undefined}>
       <div
         ref={list}
         id="messages"
@@ -198,6 +252,7 @@ export function MessageList({ room, title, user, onReply, onEdit, onCompose }: P
         onScroll={onScroll}
         onKeyDown={onKeyDown}
         onClick={onClick}
+        onFocus={onFocus}
       >
         <div className={styles.top}>
           {log.older === "loading" && "Loading older messages…"}
@@ -212,21 +267,66 @@ export function MessageList({ room, title, user, onReply, onEdit, onCompose }: P
           )}
         </div>
         {log.phase === "joining" && <p className={styles.empty}>Opening the room…</p>}
+        {log.phase === "slow" && (
+          <p className={styles.empty}>
+            The room takes long to answer.{" "}
+            <button type="button" onClick={() => room.reconnect()}>
+              Try again
+            </button>
+          </p>
+        )}
         {log.phase === "live" && log.rows.length === 0 && log.pending.length === 0 && (
           <p className={styles.empty}>Nobody has said anything yet. Be the first to be misquoted.</p>
         )}
-        {log.rows.map((row) => (
-          <LogRow key={row.key} row={row} />
-        ))}
+        {log.rows.map((row) => {
+          const dim = alone !== null && row.kind === "message" && row.message.user.username !== alone;
+          const newDay = row.kind === "message" && !row.muted && row.day !== day;
+          if (newDay) day = row.day;
+          return newDay ? (
+            <Fragment key={row.key}>
+              <DayRow day={row.day} />
+              <LogRow row={row} dim={dim} />
+            </Fragment>
+          ) : (
+            <LogRow key={row.key} row={row} dim={dim} />
+          );
+        })}
         {log.pending.map((line) => (
           <PendingRow key={line.key} line={line} user={user} />
         ))}
       </div>
-      {!log.following && (
-        <button type="button" className={styles.pill} onClick={() => room.follow()}>
-          Paused{log.waiting > 0 && ` · ${count(log.waiting)} new`} <span aria-hidden="true">↓</span>
-          <span className="visually-hidden">. Back to the newest</span>
-        </button>
+      {(!log.following || alone !== null) && (
+        <div className={styles.pills}>
+          {alone !== null && (
+            <button type="button" className={styles.pill} onClick={onAllAlike}>
+              Show all alike
+            </button>
+          )}
+          {!log.following && (
+            <>
+              <button type="button" className={styles.pill} onClick={() => room.follow()}>
+                {log.jump === "searching"
+                  ? "One moment…"
+                  : log.jump === "failed"
+                    ? "No answer. Try again"
+                    : log.away
+                      ? "Back to now"
+                      : "Paused"}
+                {log.waiting > 0 && ` · ${count(log.waiting)} new`} <span aria-hidden="true">↓</span>
+                {!log.away && <span className="visually-hidden">. Back to the newest</span>}
+              </button>
+              <button
+                type="button"
+                className={styles.pill}
+                onClick={onTime}
+                aria-label="Go to a time"
+                title="Go to a time"
+              >
+                <Icon name="clock" size={16} />
+              </button>
+            </>
+          )}
+        </div>
       )}
     </div>
   );

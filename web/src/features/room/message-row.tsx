@@ -1,12 +1,12 @@
 import { memo } from "react";
 import type { GapRow, MessageRow as Message, RemovedRow, Row } from "../../client/rows";
-import type { Token } from "../../client/tokens";
 import type { Badge } from "../../protocol/__generated__/protocol";
 import { Icon } from "../../ui/icon";
 import { nameColorStyle } from "../../ui/name-color-style";
 import { count, plural } from "../../ui/numbers";
-import { plainForReaders } from "../../ui/plain-text";
 import styles from "./message-row.module.css";
+import { Said } from "./said-line";
+import { clockTime, dayName, exactTime, midnight } from "./times";
 
 const BADGES: Record<Badge, string> = {
   broadcaster: "host",
@@ -16,14 +16,11 @@ const BADGES: Record<Badge, string> = {
   bot: "bot",
 };
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-
 /** One row of the log. All its buttons are told apart by `data-action`; the list has the one handler. */
-export const LogRow = memo(function LogRow({ row }: { row: Row }) {
+export const LogRow = memo(function LogRow({ row, dim = false }: { row: Row; dim?: boolean }) {
   switch (row.kind) {
     case "message":
-      return <MessageRow row={row} />;
+      return row.muted ? null : <MessageRow row={row} dim={dim} />;
     case "gap":
       return <Gap row={row} />;
     case "removed":
@@ -37,20 +34,33 @@ export const LogRow = memo(function LogRow({ row }: { row: Row }) {
   }
 });
 
-function MessageRow({ row }: { row: Message }) {
+function MessageRow({ row, dim }: { row: Message; dim: boolean }) {
   const { message, tokens, own, toMe, original } = row;
   const { user, reply_to: reply } = message;
-  const plain = plainForReaders(message.text);
   const className = [styles.row, own && styles.own, toMe && styles.toMe, message.action && styles.action]
     .filter(Boolean)
     .join(" ");
   return (
-    <div className={className} data-key={row.key} data-fresh={row.key.startsWith("own:") || undefined} tabIndex={-1}>
+    <div
+      className={className}
+      data-key={row.key}
+      data-dim={dim || undefined}
+      data-fresh={row.key.startsWith("own:") || undefined}
+      tabIndex={-1}
+    >
       {reply && (
-        <button type="button" className={styles.reply} data-action="jump" data-target={reply.id} tabIndex={-1}>
+        <button
+          type="button"
+          className={styles.reply}
+          data-action="jump"
+          data-target={reply.id}
+          data-stop
+          tabIndex={-1}
+          title="Show what this answers"
+        >
           <Icon name="reply" size={16} />
           <span>
-            <bdi>@{reply.display_name}</bdi>: {reply.excerpt}
+            <bdi>@{reply.display_name}</bdi>: <bdi>{reply.excerpt}</bdi>
           </span>
         </button>
       )}
@@ -58,31 +68,30 @@ function MessageRow({ row }: { row: Message }) {
       <time
         className={styles.time}
         dateTime={new Date(message.sent_at).toISOString()}
-        title={exact.format(message.sent_at)}
+        title={exactTime(message.sent_at)}
       >
-        {clock.format(message.sent_at)}{" "}
+        {clockTime(message.sent_at)}{" "}
       </time>
       {user.badges.map((badge) => (
         <span key={badge} className={styles.badge}>
           {BADGES[badge]}
         </span>
       ))}
-      <bdi className="name" style={nameColorStyle(user.color)} title={`@${user.username}`}>
+      {/* Not a button element: what is in one can't be selected and copied with the line. */}
+      {/* biome-ignore lint/a11y/useSemanticElements: as above; the list has the keys. */}
+      <span
+        className={`name ${styles.name}`}
+        style={nameColorStyle(user.color)}
+        title={`@${user.username}`}
+        role="button"
+        data-action="person"
+        data-stop
+        tabIndex={-1}
+      >
         {user.display_name}
-      </bdi>
+      </span>
       <span className={styles.colon}>{message.action ? " " : ": "}</span>
-      {plain === message.text ? (
-        <span className={styles.text} dir="auto">
-          <Tokens tokens={tokens} />
-        </span>
-      ) : (
-        <>
-          <span className="visually-hidden">{plain}</span>
-          <span className={styles.text} dir="auto" aria-hidden="true">
-            <Tokens tokens={tokens} />
-          </span>
-        </>
-      )}
+      <Said text={message.text} tokens={tokens} />
       {!message.styled && (
         <span className={styles.plain} title="The room's style failed on this line, so it is shown as it was typed.">
           unstyled
@@ -90,7 +99,7 @@ function MessageRow({ row }: { row: Message }) {
       )}
       {own && original !== null && (
         <span className={styles.original} aria-hidden="true">
-          <b>You typed</b> {original}
+          <b>You typed</b> <bdi>{original}</bdi>
         </span>
       )}
       <span className={styles.actions}>
@@ -104,6 +113,11 @@ function MessageRow({ row }: { row: Message }) {
             <Icon name="eye" size={16} />
           </button>
         )}
+        {reply && (
+          <button type="button" data-action="thread" aria-label="Show the thread" title="Thread (T)">
+            <Icon name="thread" size={16} />
+          </button>
+        )}
         <button type="button" data-action="reply" aria-label={`Reply to ${user.display_name}`} title="Reply (R)">
           <Icon name="reply" size={16} />
         </button>
@@ -112,29 +126,10 @@ function MessageRow({ row }: { row: Message }) {
   );
 }
 
-function Tokens({ tokens }: { tokens: readonly Token[] }) {
-  return tokens.map((token, at) => {
-    // biome-ignore-start lint/suspicious/noArrayIndexKey: tokens of a line never change places.
-    switch (token.kind) {
-      case "text":
-        return <span key={at}>{token.text}</span>;
-      case "link":
-        return (
-          <a key={at} href={token.href} target="_blank" rel="noopener noreferrer nofollow ugc" tabIndex={-1}>
-            {token.text}
-          </a>
-        );
-      case "mention":
-        return (
-          <b key={at} className={token.me ? styles.me : styles.mention}>
-            {token.text}
-          </b>
-        );
-    }
-    // biome-ignore-end lint/suspicious/noArrayIndexKey: as above.
-    return null;
-  });
-}
+/** Between messages of two days. */
+export const DayRow = memo(function DayRow({ day }: { day: number }) {
+  return <div className={styles.day}>{dayName(day, midnight(Date.now()))}</div>;
+});
 
 function Gap({ row }: { row: GapRow }) {
   return (

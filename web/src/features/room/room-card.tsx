@@ -1,6 +1,7 @@
 import type { Room } from "../../protocol/__generated__/protocol";
 import { IconButton } from "../../ui/button";
 import { Icon } from "../../ui/icon";
+import { StyledText } from "../../ui/styled-text";
 import styles from "./room-card.module.css";
 
 interface Props {
@@ -22,7 +23,9 @@ export function RoomCard({ room, onDismiss }: Props) {
         </p>
         <p className={styles.styled} dir="auto">
           <span className={styles.label}>They read</span>
-          <span className={styles.wipe}>{styled}</span>
+          <span className={styles.wipe}>
+            <StyledText original={plain} styled={styled} />
+          </span>
         </p>
       </div>
       {room.settings.slow_mode_seconds > 0 && (

@@ -2,7 +2,7 @@ import type { ReactNode } from "react";
 import type { RoomSession } from "../../client/room-session";
 import { IconButton } from "../../ui/button";
 import { Icon } from "../../ui/icon";
-import { plural, rate } from "../../ui/numbers";
+import { count, rate } from "../../ui/numbers";
 import { RoomMark } from "../../ui/room-mark";
 import { useSignal } from "../../ui/use-signal";
 import { WeatherBadge } from "../../ui/weather-badge";
@@ -14,10 +14,17 @@ interface Props {
   description: string;
   /** Opens the list of rooms where there is no rail. */
   onRooms: () => void;
+  onCalls: () => void;
+  onTime: () => void;
+  /** Mentions the reader has not looked at. */
+  unseenCalls: number;
+  /** Something was said in another room that was visited. */
+  newsElsewhere: boolean;
   actions: ReactNode;
 }
 
-export function RoomHeader({ room, title, description, onRooms, actions }: Props) {
+export function RoomHeader(props: Props) {
+  const { room, title, description, onRooms, onCalls, onTime, unseenCalls, newsElsewhere, actions } = props;
   const vitals = useSignal(room.vitals);
   const { following } = useSignal(room.log);
   const sampled = vitals.shownPerSecond < vitals.messagesPerSecond * 0.8 && vitals.weather === "storm";
@@ -29,14 +36,18 @@ export function RoomHeader({ room, title, description, onRooms, actions }: Props
           <span className={styles.wide}>{title}</span>
           <button type="button" className={styles.narrow} aria-haspopup="dialog" onClick={onRooms}>
             {title} <span aria-hidden="true">▾</span>
-            <span className="visually-hidden">, other rooms</span>
+            {newsElsewhere && <span className={styles.news} />}
+            <span className="visually-hidden">, other rooms{newsElsewhere && ", with news"}</span>
           </button>
         </h1>
         <p className={styles.description}>{description}</p>
       </div>
       <div className={styles.vitals}>
         <span className={styles.viewers} title="People who read this room now">
-          {plural(vitals.viewers, "person", "people")}
+          <span className={styles.head}>
+            <Icon name="person" size={14} />
+          </span>
+          {count(vitals.viewers)} <span className={styles.word}>{vitals.viewers === 1 ? "person" : "people"}</span>
         </span>
         <span className={styles.weather} title={`${rate(vitals.messagesPerSecond)} messages a second`}>
           <WeatherBadge weather={vitals.weather} />
@@ -60,6 +71,18 @@ export function RoomHeader({ room, title, description, onRooms, actions }: Props
           Show all
         </button>
       )}
+      <IconButton className={styles.time} label="Go to a time" onClick={onTime}>
+        <Icon name="clock" />
+      </IconButton>
+      <IconButton
+        className={styles.calls}
+        data-unseen={unseenCalls > 0 || undefined}
+        label={unseenCalls === 0 ? "Mentions" : `Mentions, ${unseenCalls} new`}
+        onClick={onCalls}
+      >
+        <Icon name="at" />
+        {unseenCalls > 0 && <span className={styles.unseen}>{unseenCalls > 9 ? "9+" : unseenCalls}</span>}
+      </IconButton>
       <IconButton
         label={following ? "Pause the chat" : "Back to the newest"}
         onClick={() => (following ? room.pause() : room.follow())}

@@ -1,5 +1,7 @@
 import { useEffect } from "react";
 import type { RoomDirectory } from "../../client/room-directory";
+import type { News, Unread } from "../../client/unread";
+import type { Room } from "../../protocol/__generated__/protocol";
 import { roomAccent } from "../../ui/accent";
 import { count, rate } from "../../ui/numbers";
 import { RoomMark } from "../../ui/room-mark";
@@ -8,6 +10,7 @@ import styles from "./rooms-rail.module.css";
 
 interface Props {
   directory: RoomDirectory;
+  unread: Unread;
   current: string;
   /** What the room one is in says of itself is newer than the list. */
   currentViewers?: number;
@@ -15,17 +18,21 @@ interface Props {
   onEnter: (slug: string) => void;
   /** `rail` folds to the marks alone where there is little room; `list` never does. */
   form: "rail" | "list";
+  /** Only rooms whose name has this in it. */
+  filter?: string;
 }
 
-export function RoomsRail({ directory, current, currentViewers, roomHref, onEnter, form }: Props) {
+export function RoomsRail(props: Props) {
+  const { directory, unread, current, currentViewers, roomHref, onEnter, form, filter = "" } = props;
   const state = useSignal(directory.state);
+  const news = useSignal(unread.news);
   useEffect(() => directory.watch(), [directory]);
   if (state.kind !== "ready") {
     return <p className={styles.note}>{state.kind === "loading" ? "" : "Rooms can't be loaded."}</p>;
   }
   return (
     <ul className={`${styles.rooms} ${styles[form]}`}>
-      {state.rooms.map((room) => (
+      {roomsNamed(state.rooms, filter).map((room) => (
         <li key={room.slug} {...roomAccent(room.slug)}>
           <a
             className={styles.room}
@@ -40,6 +47,7 @@ export function RoomsRail({ directory, current, currentViewers, roomHref, onEnte
           >
             <RoomMark title={room.title} />
             <span className={styles.name}>{room.title}</span>
+            <NewsMark news={news.get(room.slug)} />
             <span className={styles.viewers}>
               {count(room.slug === current ? (currentViewers ?? room.viewers) : room.viewers)}
               <span className="visually-hidden"> people</span>
@@ -48,5 +56,21 @@ export function RoomsRail({ directory, current, currentViewers, roomHref, onEnte
         </li>
       ))}
     </ul>
+  );
+}
+
+export function roomsNamed(rooms: readonly Room[], part: string): readonly Room[] {
+  const wanted = part.trim().toLowerCase();
+  return rooms.filter((room) => room.slug.includes(wanted) || room.title.toLowerCase().includes(wanted));
+}
+
+function NewsMark({ news }: { news: News | undefined }) {
+  if (!news) return null;
+  return (
+    <span className={styles.news} data-calls={news.calls || undefined}>
+      {news.calls && "@"}
+      {news.count >= 100 ? "99+" : news.count}
+      <span className="visually-hidden"> new{news.calls && ", some to you"}</span>
+    </span>
   );
 }

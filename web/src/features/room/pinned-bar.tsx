@@ -1,0 +1,36 @@
+import { useState } from "react";
+import type { RoomSession } from "../../client/room-session";
+import type { KeyValue } from "../../client/storage";
+import { IconButton } from "../../ui/button";
+import { Icon } from "../../ui/icon";
+import { nameColorStyle } from "../../ui/name-color-style";
+import { useSignal } from "../../ui/use-signal";
+import styles from "./pinned-bar.module.css";
+
+/** What a moderator wants everyone to read first; away for good once this person has closed it. */
+export function PinnedBar({ room, storage }: { room: RoomSession; storage: KeyValue }) {
+  const { pinned } = useSignal(room.vitals);
+  const key = `twitchy.pinned.${room.slug}`;
+  const [closed, setClosed] = useState(() => storage.get(key));
+  if (!pinned || pinned.id === closed) return null;
+  return (
+    <section className={styles.bar} aria-label="Pinned message">
+      <Icon name="pin" size={16} />
+      <p>
+        <bdi className="name" style={nameColorStyle(pinned.user.color)}>
+          {pinned.user.display_name}
+        </bdi>
+        : <bdi>{pinned.text}</bdi>
+      </p>
+      <IconButton
+        label="Close the pinned message"
+        onClick={() => {
+          storage.set(key, pinned.id);
+          setClosed(pinned.id);
+        }}
+      >
+        <Icon name="close" size={16} />
+      </IconButton>
+    </section>
+  );
+}
