@@ -206,8 +206,9 @@ struct Login {
 }
 
 async fn lives_until(client: &Client, family: &[u8]) -> Result<Option<Login>, StoreError> {
-    let tokens: Vec<(Option<Vec<u8>>, Option<bool>, Option<i64>)> =
-        client.rows(&client.statements.family_now, (family,)).await?;
+    /// The hash, whether the family is revoked, until when the token is good.
+    type Columns = (Option<Vec<u8>>, Option<bool>, Option<i64>);
+    let tokens: Vec<Columns> = client.rows(&client.statements.family_now, (family,)).await?;
     let revoked = tokens.iter().any(|(_, revoked, _)| *revoked == Some(true));
     let times =
         tokens.iter().filter(|(hash, ..)| hash.is_some()).filter_map(|&(_, _, expires_at)| expires_at);

@@ -153,7 +153,7 @@ async fn writing_a_range_again_leaves_the_same_rows() {
     // And two at once, as when the partitions of the log change hands.
     let third = CassandraStore::open(options).await.expect("open");
     let (a, b) = tokio::join!(third.write(rows.clone()), first.write(rows.clone()));
-    (a.expect("write"), b.expect("write"));
+    a.and(b).expect("write");
     assert_eq!(dump(&second, what, "messages").await, before);
     for logged in [&rows[0], &rows[299], &rows[300], &rows[599]] {
         assert_eq!(third.message(ROOM, logged.message.id).await, Ok(Some(logged.clone())));

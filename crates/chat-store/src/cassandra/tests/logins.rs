@@ -22,9 +22,10 @@ async fn of_many_processes_one_gets_the_name() {
     }
     for round in 0..3 {
         let name = format!("name{round}");
-        let tasks: Vec<_> = (0..40)
-            .map(|n: u64| {
-                let (store, name) = (Arc::clone(&stores[n as usize % stores.len()]), name.clone());
+        let tasks: Vec<_> = (0_u64..40)
+            .zip(stores.iter().cycle())
+            .map(|(n, store)| {
+                let (store, name) = (Arc::clone(store), name.clone());
                 let id = 1 + round * 100 + n;
                 tokio::spawn(async move { (id, store.create(account(id, &name)).await) })
             })
