@@ -16,14 +16,16 @@ use crate::{
 use chat::message::Logged;
 use chat_store::{Checkpoint, Store, StoreError};
 use event_log::{EventLog, Offset, Partition, ReadError};
+use parking_lot::Mutex;
 use std::{
-    collections::HashSet,
+    collections::{HashSet, VecDeque},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
+use tokio::{sync::watch, time::Instant};
 
 /// Its name among the consumers of the log.
 const CONSUMER: &str = "persist";
@@ -33,26 +35,46 @@ const RETRY: Duration = Duration::from_millis(500);
 /// the log, so this is a matter of work and not of truth: at 139 messages a second it is 70 records.
 const MARKS_EVERY: Duration = Duration::from_millis(500);
 
+/// What was written so long before the store was out of reach is written again when it is back. Databases say "written"
+/// before it is on their disks: Cassandra by 0.1 s for a killed process, and by 10 s for a machine without power, unless
+/// told otherwise. Where enough other nodes have the rows it is work for nothing, and little of it.
+const UNSYNCED_MAX: Duration = Duration::from_secs(30);
+/// One place a second is remembered of these.
+const TRAIL_EVERY: Duration = Duration::from_secs(1);
+
 /// How far the store is, by partition: every record up to the mark is in the store (or was set aside).
 #[derive(Debug)]
-pub struct Marks(Box<[Mark]>);
+pub struct Marks {
+    marks: Box<[Mark]>,
+    /// Outages of the store that are over: how many, and where each partition has to be written from again.
+    lost: watch::Sender<Lost>,
+}
 
 #[derive(Debug, Default)]
 struct Mark {
     stored: AtomicU64,
     /// What the checkpoint said when it was looked at last. A slower process may have taken it back.
     told: AtomicU64,
+    /// Where the mark was in the last seconds; at most [`UNSYNCED_MAX`] / [`TRAIL_EVERY`] + 1 places, oldest first.
+    trail: Mutex<VecDeque<(Instant, u64)>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Lost {
+    healed: Option<Instant>,
+    from: Box<[Option<u64>]>,
 }
 
 impl Marks {
     /// Nothing is stored yet.
     pub fn new(partitions: u32) -> Arc<Self> {
-        Arc::new(Self((0..partitions).map(|_| Mark::default()).collect()))
+        let marks = (0..partitions).map(|_| Mark::default()).collect();
+        Arc::new(Self { marks, lost: watch::Sender::default() })
     }
 
     /// The last offset that is in the store.
     pub fn stored(&self, partition: Partition) -> Offset {
-        Offset(self.0.get(partition.0 as usize).map_or(0, |mark| mark.stored.load(Ordering::Acquire)))
+        Offset(self.marks.get(partition.0 as usize).map_or(0, |mark| mark.stored.load(Ordering::Acquire)))
     }
 
     /// Learns from the checkpoints in the store how far all persisters are, those of other processes included; runs until
@@ -60,18 +82,22 @@ impl Marks {
     pub async fn follow(self: Arc<Self>, log: Arc<dyn EventLog>, store: Arc<dyn Store>) {
         let mut often = tokio::time::interval(MARKS_EVERY);
         often.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut failing = false;
+        let mut failing: Option<Instant> = None;
         loop {
             often.tick().await;
-            let failed = self.look(log.as_ref(), store.as_ref()).await.err();
-            match &failed {
-                Some(error) if !failing => {
+            let asked = Instant::now();
+            match (self.look(log.as_ref(), store.as_ref()).await, failing) {
+                (Err(error), None) => {
                     tracing::warn!(%error, "the store does not say how far it is; the log stands in for it");
+                    failing = Some(asked);
                 }
-                None if failing => tracing::info!("the store says again how far it is"),
-                _ => {}
+                (Ok(()), Some(since)) => {
+                    tracing::info!("the store says again how far it is");
+                    self.back_from(since);
+                    failing = None;
+                }
+                (Ok(()), None) | (Err(_), Some(_)) => {}
             }
-            failing = failed.is_some();
         }
     }
 
@@ -83,20 +109,75 @@ impl Marks {
                 && checkpoint.epoch == epoch.0
             {
                 self.tell(partition, Offset(checkpoint.offset));
-                self.advance(partition, Offset(checkpoint.offset));
+                self.learn(partition, Offset(checkpoint.offset));
             }
         }
         Ok(())
     }
 
+    /// A checkpoint says so.
+    fn learn(&self, partition: Partition, to: Offset) {
+        let first = self.stored(partition) == Offset(0);
+        self.advance_from(partition, to, !first);
+    }
+
+    /// It was written here.
     fn advance(&self, partition: Partition, to: Offset) {
-        if let Some(mark) = self.0.get(partition.0 as usize) {
-            mark.stored.fetch_max(to.0, Ordering::AcqRel);
+        self.advance_from(partition, to, true);
+    }
+
+    fn advance_from(&self, partition: Partition, to: Offset, lately: bool) {
+        let Some(mark) = self.marks.get(partition.0 as usize) else { return };
+        let before = mark.stored.fetch_max(to.0, Ordering::AcqRel);
+        if before >= to.0 || !lately {
+            return;
+        }
+        let (now, mut trail) = (Instant::now(), mark.trail.lock());
+        if trail.back().is_none_or(|(at, _)| now.duration_since(*at) >= TRAIL_EVERY) {
+            trail.push_back((now, before));
+        }
+        // What is older than that is on the disk.
+        while trail.front().is_some_and(|(at, _)| now.duration_since(*at) > UNSYNCED_MAX) {
+            trail.pop_front();
         }
     }
 
+    /// The store answers again, after an outage that began at this time. What was written shortly before may be lost, so
+    /// the marks go back to what is certain, and persisters with them. Several who noticed the same outage are heard once.
+    fn back_from(&self, since: Instant) {
+        self.lost.send_if_modified(|lost| {
+            if lost.healed.is_some_and(|healed| since <= healed) {
+                return false;
+            }
+            // Who did not go back yet after an outage right before this one goes back as far.
+            let before = lost.healed.filter(|healed| since.duration_since(*healed) <= UNSYNCED_MAX);
+            let before = before.map(|_| std::mem::take(&mut lost.from)).unwrap_or_default();
+            let certain = |(at, mark): (usize, &Mark)| {
+                let mut trail = mark.trail.lock();
+                let unsynced =
+                    |(at, _): &&(Instant, u64)| since.saturating_duration_since(*at) <= UNSYNCED_MAX;
+                let certain = trail.iter().find(unsynced).map(|(_, before)| *before);
+                let certain = before.get(at).copied().flatten().or(certain);
+                trail.clear();
+                if let Some(certain) = certain {
+                    mark.stored.fetch_min(certain, Ordering::AcqRel);
+                }
+                certain
+            };
+            let from = self.marks.iter().enumerate().map(certain).collect();
+            *lost = Lost { healed: Some(Instant::now()), from };
+            true
+        });
+    }
+
+    /// So far even a store that was away has everything.
+    fn certain(&self, partition: Partition) -> u64 {
+        let Some(mark) = self.marks.get(partition.0 as usize) else { return 0 };
+        mark.trail.lock().front().map_or_else(|| mark.stored.load(Ordering::Acquire), |(_, before)| *before)
+    }
+
     fn tell(&self, partition: Partition, checkpoint: Offset) {
-        if let Some(mark) = self.0.get(partition.0 as usize) {
+        if let Some(mark) = self.marks.get(partition.0 as usize) {
             mark.told.store(checkpoint.0, Ordering::Release);
         }
     }
@@ -104,7 +185,7 @@ impl Marks {
     /// Where the checkpoint should be, if it said less when it was looked at last.
     fn behind(&self, partition: Partition) -> Option<Offset> {
         let stored = self.stored(partition);
-        let told = self.0.get(partition.0 as usize)?.told.load(Ordering::Acquire);
+        let told = self.marks.get(partition.0 as usize)?.told.load(Ordering::Acquire);
         (told < stored.0).then_some(stored)
     }
 }
@@ -116,6 +197,7 @@ pub struct Persister {
     marks: Arc<Marks>,
     partition: Partition,
     at: Offset,
+    lost: watch::Receiver<Lost>,
     /// With a shared log: who tells messages from second records of them.
     judge: Option<Judge>,
 }
@@ -125,7 +207,7 @@ struct Judge {
     repeats: Repeats,
     world: Arc<dyn World>,
     judged: Offset,
-    /// Second records among those that were judged and are not behind a checkpoint yet.
+    /// Second records among those that were judged and may be read again.
     repeated: HashSet<u64>,
 }
 
@@ -149,7 +231,8 @@ pub enum StartError {
     /// The checkpoint is of another log.
     #[error(
         "the store belongs to another log (partition {partition}: epoch {stored}, the log's is {log}): the log was lost or \
-         made anew while the store was kept. Bring the old log back, or move the whole data folder away and start afresh"
+         made anew while the store was kept. Bring the old log back, or move the whole data folder away and start afresh (with a topic and a \
+         keyspace: with other names)"
     )]
     OtherLog {
         /// Which.
@@ -246,8 +329,9 @@ impl Persister {
         } else {
             None
         };
-        marks.advance(partition, at);
-        Ok(Self { log, store, marks, partition, at, judge })
+        marks.learn(partition, at);
+        let lost = marks.lost.subscribe();
+        Ok(Self { log, store, marks, partition, at, lost, judge })
     }
 
     /// Writes what is there already.
@@ -262,16 +346,26 @@ impl Persister {
     /// Follows the log until it closes. A store that is out of reach is tried again for ever: the log keeps what it missed.
     /// So is a shared log that is out of reach; that it is closed is what [`EventLog::wait_past`] says.
     pub async fn run(mut self) -> ReadError {
-        let (mut failing, mut patience) = (false, Patience::new());
+        let (mut failing, mut patience): (Option<Instant>, _) = (None, Patience::new());
         loop {
-            if let Err(error) = self.log.wait_past(self.partition, self.at).await {
-                return error;
+            tokio::select! {
+                biased;
+                _ = self.lost.changed() => self.go_back(),
+                past = self.log.wait_past(self.partition, self.at) => {
+                    if let Err(error) = past {
+                        return error;
+                    }
+                }
             }
+            let began = Instant::now();
             match self.step().await {
                 Ok(()) => {
                     patience.renew();
-                    if std::mem::take(&mut failing) {
+                    if let Some(since) = failing.take() {
                         tracing::info!(partition = self.partition.0, "the store takes messages again");
+                        if self.log.is_shared() {
+                            self.marks.back_from(since);
+                        }
                     }
                 }
                 Err(StartError::Log(ReadError::Unavailable(cause))) if self.log.is_shared() => {
@@ -298,12 +392,29 @@ impl Persister {
                 Err(error) => {
                     metrics::counter!("twitchy_persist_failures_total").increment(1);
                     self.tell_lag();
-                    if !std::mem::replace(&mut failing, true) {
+                    if failing.is_none() {
                         tracing::error!(partition = self.partition.0, %error, "the store does not take messages; trying on");
+                        failing = Some(began);
                     }
                     tokio::time::sleep(RETRY).await;
                 }
             }
+        }
+    }
+
+    /// The store may have lost the newest of what it took.
+    fn go_back(&mut self) {
+        let from = self.lost.borrow_and_update().from.get(self.partition.0 as usize).copied().flatten();
+        // What was trimmed was in the store long before.
+        let first = self.log.bounds(self.partition).map_or(0, |bounds| bounds.first.0.saturating_sub(1));
+        if let Some(from) = from.map(|from| from.max(first)).filter(|from| *from < self.at.0) {
+            let again = self.at.0 - from;
+            tracing::info!(
+                partition = self.partition.0,
+                again,
+                "the store was away; its newest records are written again"
+            );
+            self.at = Offset(from);
         }
     }
 
@@ -334,12 +445,20 @@ impl Persister {
         }
         metrics::counter!("twitchy_messages_stored_total").increment(rows);
         self.at = last;
-        self.marks.advance(self.partition, last);
+        // Unless it has to go back.
+        if !self.lost.has_changed().unwrap_or(false) {
+            self.marks.advance(self.partition, last);
+        }
         self.tell_lag();
         if let Some(judge) = &mut self.judge {
-            // A page that is read again may be shorter; what comes behind it has been judged all the same.
-            judge.repeated.retain(|at| *at > last.0);
+            // A page that is read again may be shorter, and the store may lose what it took lately; what was judged was
+            // judged all the same.
+            let certain = self.marks.certain(self.partition).min(last.0);
+            judge.repeated.retain(|at| *at > certain);
         }
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

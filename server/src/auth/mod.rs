@@ -8,6 +8,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`service`] | register, log in, refresh, log out, change password and profile, authenticate |
+//! | [`identity`] | who somebody is, as others may see it |
 //! | [`passwords`] | which passwords are allowed |
 //! | [`hasher`] | argon2id, a bounded number at a time |
 //! | [`tokens`] | signed access tokens (JWT) and opaque refresh tokens |
@@ -27,10 +28,11 @@
 //! # For a gateway
 //! Subscribe to [`service::Accounts::revocations`] *before* the first `authenticate`, and on each word from it close
 //! the sockets whose family [`has_ended`](revocations::Revocations::has_ended). Where a socket's
-//! [`Identity::expires_at`](service::Identity::expires_at) passes without a new token, it is over as well.
+//! [`Identity::expires_at`](identity::Identity::expires_at) passes without a new token, it is over as well.
 
 pub mod error;
 pub mod hasher;
+pub mod identity;
 pub mod passwords;
 mod provider;
 pub mod rates;
@@ -41,4 +43,5 @@ pub mod service;
 pub mod tokens;
 
 pub use error::AuthError;
-pub use service::{Accounts, Identity, Profile};
+pub use identity::{Identity, Profile};
+pub use service::Accounts;

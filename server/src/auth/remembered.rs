@@ -4,7 +4,7 @@
 //! that it vouched for before taken as good, as long as its access token is (15 minutes at most) and nobody said that it
 //! ended. So whoever was there when a database died goes on to chat; who comes anew has to wait for it.
 
-use super::service::Profile;
+use super::identity::Profile;
 use chat::account::{Family, TokenHash};
 use parking_lot::Mutex;
 use std::{

@@ -6,6 +6,7 @@
 use super::{
     error::AuthError,
     hasher::{HashError, Hasher},
+    identity::{Identity, Profile},
     passwords::{self, PasswordError},
     rates::{RateClock, RateLimits, Rates},
     remembered::{self, Remembered},
@@ -22,7 +23,6 @@ use chat_store::{AccountChange, AccountStore, Created, SessionStore, Spent, Stor
 use protocol::{
     ids::UserId,
     limits::PASSWORD_LEN,
-    objects::User,
     rest::{AuthAnswer, FieldError, LoginBody, PasswordBody, ProfileBody, RefreshBody, RegisterBody},
 };
 use std::{net::IpAddr, sync::Arc, time::Duration};
@@ -50,48 +50,6 @@ impl Default for Options {
             rooms: Vec::new(),
         }
     }
-}
-
-/// An account as the rest of the server may see it: all but the password's hash.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Profile {
-    /// For ever.
-    pub id: UserId,
-    /// Lower case.
-    pub username: String,
-    /// The same letters in any case.
-    pub display_name: String,
-    /// `#RRGGBB`.
-    pub color: String,
-    /// When it was made.
-    pub created_at: Millis,
-    /// May do everything.
-    pub admin: bool,
-}
-
-impl From<Account> for Profile {
-    fn from(account: Account) -> Self {
-        let Account { id, username, display_name, color, created_at, password_hash: _, admin } = account;
-        Self { id, username, display_name, color, created_at, admin }
-    }
-}
-
-impl From<Profile> for User {
-    fn from(profile: Profile) -> Self {
-        let Profile { id, username, display_name, color, created_at, admin: _ } = profile;
-        Self { id, username, display_name, color, created_at: created_at.0 }
-    }
-}
-
-/// Someone who proved who they are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// Who, as of this moment.
-    pub user: Profile,
-    /// By which log-in.
-    pub family: Family,
-    /// From this moment on the proof is worth nothing.
-    pub expires_at: Millis,
 }
 
 /// A password that the server made up. Shown once, to the operator.

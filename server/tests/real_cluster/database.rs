@@ -91,7 +91,7 @@ async fn g13_without_a_database_the_chat_goes_on_and_the_store_is_filled_later()
         let since = Instant::now();
         if fault == "frozen" {
             node.pause().unwrap();
-            tokio::time::sleep(Duration::from_secs(times(10, 60))).await;
+            tokio::time::sleep(Duration::from_secs(times(8, 60))).await;
             // Who logs in is told that it cannot be known, not that the password is wrong.
             let rest = Rest::new(gateways[0].address()).with_deadline(PATIENCE);
             let refused =

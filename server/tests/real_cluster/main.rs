@@ -6,7 +6,7 @@
 //! done to others, started for that. The tests run one after the other, since each wants the machine for itself.
 //! `GUARANTEES=long` makes them longer. Start with [`support`].
 
-#![allow(clippy::unwrap_used)] // what fails in a test is the test
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation)] // what fails in a test is the test; numbers are small
 
 mod accounts;
 mod bad;

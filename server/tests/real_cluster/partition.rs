@@ -51,7 +51,7 @@ impl Network {
             tool(
                 "ip",
                 &[&["netns", "exec", &self.name, "nft"], &words.split(' ').collect::<Vec<_>>()[..]].concat(),
-            )
+            );
         };
         nft("add table inet faults");
         nft(&format!("add chain inet faults {hook} {{ type filter hook {hook} priority 0; }}"));

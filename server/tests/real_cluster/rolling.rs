@@ -13,7 +13,7 @@ async fn g17_a_rolling_restart_under_load_leaves_nobody_in_the_dark() {
     let gateways = cluster.start(["gateway"; 3]);
     let mut persisters = cluster.start(["persist"; 2]);
     let run = run(&gateways, seed, |options| {
-        (options.writers, options.readers, options.rate) = (8, mixed(20), 200.0)
+        (options.writers, options.readers, options.rate) = (8, mixed(20), 200.0);
     })
     .await;
     let mut gateways = gateways;
