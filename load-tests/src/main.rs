@@ -18,12 +18,14 @@ use std::{
     net::{SocketAddr, ToSocketAddrs},
     process::ExitCode,
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::{sync::watch, task::JoinSet, time::Instant};
 
 /// How long viewers may take to get what was accepted, after the last message.
 const DRAIN_MAX: Duration = Duration::from_secs(60);
+/// Longer latencies are told as this long.
+const LATENCY_MAX: Duration = Duration::from_secs(600);
 
 /// Writes at a rate and reads elsewhere; prints rates, latencies and CPU-seconds per million messages.
 ///
@@ -66,9 +68,26 @@ struct Shared {
     /// Messages are due from here on.
     begin: Instant,
     end: Instant,
-    acks: Mutex<Histogram<u64>>,
-    shown: Mutex<Histogram<u64>>,
+    /// No other run's nonces are like this one's: a server knows them for ten minutes.
+    run: u128,
+    acks: Mutex<Latencies>,
+    shown: Mutex<Latencies>,
     counts: Mutex<Counts>,
+}
+
+/// In microseconds.
+struct Latencies(Histogram<u64>);
+
+impl Latencies {
+    fn new() -> Mutex<Self> {
+        let most = u64::try_from(LATENCY_MAX.as_micros()).unwrap_or(u64::MAX);
+        Mutex::new(Self(Histogram::new_with_max(most, 3).expect("three digits are allowed")))
+    }
+
+    fn note(&mut self, us: u64) {
+        // What is beyond the bound counts as the bound.
+        self.0.saturating_record(us);
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -130,12 +149,12 @@ async fn run(arguments: &Arguments) -> Result<String, String> {
     }
     // Everybody is there; a moment for the tasks to start.
     let begin = Instant::now() + Duration::from_millis(100);
-    let histogram = || Mutex::new(Histogram::new(3).expect("three digits are allowed"));
     let shared = Arc::new(Shared {
         begin,
         end: begin + Duration::from_secs(arguments.seconds),
-        acks: histogram(),
-        shown: histogram(),
+        run: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis()),
+        acks: Latencies::new(),
+        shown: Latencies::new(),
         counts: Mutex::default(),
     });
     let (done, written) = watch::channel(None);
@@ -211,9 +230,9 @@ fn told(
             of.max() as f64 / 1_000.0
         )
     };
-    text += &line("due -> acked", &shared.acks.lock());
+    text += &line("due -> acked", &shared.acks.lock().0);
     if arguments.viewers > 0 {
-        text += &line("due -> shown", &shared.shown.lock());
+        text += &line("due -> shown", &shared.shown.lock().0);
         text += &format!(
             "{} viewers were shown {} of {} ({} gaps told)\n",
             arguments.viewers,

@@ -36,7 +36,7 @@ impl Viewer {
                 Ok(ServerFrame::Messages { messages, .. }) => {
                     let late = messages.iter().filter_map(|m| due_in(&m.text)).map(|due| shared.late(due));
                     let mut shown = shared.shown.lock();
-                    late.for_each(|late| shown.saturating_record(late));
+                    late.for_each(|late| shown.note(late));
                     drop(shown);
                     seen += messages.len() as u64;
                     shared.counts.lock().shown += messages.len() as u64;

@@ -43,7 +43,7 @@ impl Writer {
         loop {
             while due <= Instant::now() && due < shared.end {
                 let due_us = u64::try_from((due - shared.begin).as_micros()).unwrap_or(u64::MAX);
-                let nonce = format!("{due_us}-{said}");
+                let nonce = format!("{}-{due_us}-{said}", shared.run);
                 let text = format!("somebody says something of a usual length here @due_{due_us}");
                 let room = &self.rooms[said % self.rooms.len()];
                 shared.counts.lock().offered += 1;
@@ -73,7 +73,7 @@ impl Writer {
             match frame {
                 Ok(ServerFrame::Ack { nonce, .. }) => {
                     if let Some(due_us) = waiting.remove(&nonce) {
-                        shared.acks.lock().saturating_record(shared.late(due_us));
+                        shared.acks.lock().note(shared.late(due_us));
                         shared.counts.lock().accepted += 1;
                     }
                 }
