@@ -125,7 +125,7 @@ async fn registering_begins_a_session() {
     assert_eq!((answer.token_type.as_str(), answer.expires_in), ("Bearer", 900));
 
     let who = house.who(&answer).await.unwrap();
-    assert_eq!(User::from(who.user.clone()), answer.user);
+    assert_eq!(protocol::objects::User::from(who.user.clone()), answer.user);
     assert!(!who.user.admin);
     assert_eq!(who.expires_at, NOW.plus(15 * MINUTE));
     assert_eq!(house.accounts.me(&who).await.unwrap(), who.user);
