@@ -112,6 +112,7 @@ async fn what_a_store_took_shortly_before_it_was_away_is_written_again() {
 async fn a_checkpoint_found_at_the_start_is_nothing_that_was_written_lately() {
     let marks = Marks::new(1);
     let outage = async || {
+        sleep(Duration::from_millis(1)).await;
         let since = Instant::now();
         sleep(AWAY_MIN).await;
         marks.back_from(since);
