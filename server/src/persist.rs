@@ -39,6 +39,8 @@ const MARKS_EVERY: Duration = Duration::from_millis(500);
 /// before it is on their disks: Cassandra by 0.1 s for a killed process, and by 10 s for a machine without power, unless
 /// told otherwise. Where enough other nodes have the rows it is work for nothing, and little of it.
 const UNSYNCED_MAX: Duration = Duration::from_secs(30);
+/// What is away for a shorter time only did not answer: no database starts so quickly. It is two answers that did not come.
+const AWAY_MIN: Duration = Duration::from_secs(8);
 /// One place a second is remembered of these.
 const TRAIL_EVERY: Duration = Duration::from_secs(1);
 
@@ -55,6 +57,9 @@ struct Mark {
     stored: AtomicU64,
     /// What the checkpoint said when it was looked at last. A slower process may have taken it back.
     told: AtomicU64,
+    /// What lies before was written again after an outage. Once: a database that is away again and again has to be filled
+    /// in between, not to begin anew each time.
+    again: AtomicU64,
     /// Where the mark was in the last seconds; at most [`UNSYNCED_MAX`] / [`TRAIL_EVERY`] + 1 places, oldest first.
     trail: Mutex<VecDeque<(Instant, u64)>>,
 }
@@ -129,7 +134,7 @@ impl Marks {
     fn advance_from(&self, partition: Partition, to: Offset, lately: bool) {
         let Some(mark) = self.marks.get(partition.0 as usize) else { return };
         let before = mark.stored.fetch_max(to.0, Ordering::AcqRel);
-        if before >= to.0 || !lately {
+        if before >= to.0 || !lately || before < mark.again.load(Ordering::Acquire) {
             return;
         }
         let (now, mut trail) = (Instant::now(), mark.trail.lock());
@@ -146,25 +151,20 @@ impl Marks {
     /// the marks go back to what is certain, and persisters with them. Several who noticed the same outage are heard once.
     fn back_from(&self, since: Instant) {
         self.lost.send_if_modified(|lost| {
-            if lost.healed.is_some_and(|healed| since <= healed) {
+            if since.elapsed() < AWAY_MIN || lost.healed.is_some_and(|healed| since <= healed) {
                 return false;
             }
-            // Who did not go back yet after an outage right before this one goes back as far.
-            let before = lost.healed.filter(|healed| since.duration_since(*healed) <= UNSYNCED_MAX);
-            let before = before.map(|_| std::mem::take(&mut lost.from)).unwrap_or_default();
-            let certain = |(at, mark): (usize, &Mark)| {
+            let certain = |mark: &Mark| {
                 let mut trail = mark.trail.lock();
                 let unsynced =
                     |(at, _): &&(Instant, u64)| since.saturating_duration_since(*at) <= UNSYNCED_MAX;
-                let certain = trail.iter().find(unsynced).map(|(_, before)| *before);
-                let certain = before.get(at).copied().flatten().or(certain);
+                let certain = trail.iter().find(unsynced).map(|(_, before)| *before)?;
                 trail.clear();
-                if let Some(certain) = certain {
-                    mark.stored.fetch_min(certain, Ordering::AcqRel);
-                }
-                certain
+                let written = mark.stored.fetch_min(certain, Ordering::AcqRel);
+                mark.again.fetch_max(written, Ordering::AcqRel);
+                Some(certain)
             };
-            let from = self.marks.iter().enumerate().map(certain).collect();
+            let from = self.marks.iter().map(certain).collect();
             *lost = Lost { healed: Some(Instant::now()), from };
             true
         });

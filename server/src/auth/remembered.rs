@@ -6,12 +6,14 @@
 
 use super::identity::Profile;
 use chat::account::{Family, TokenHash};
+use chat_store::StoreError;
 use parking_lot::Mutex;
+use protocol::ids::UserId;
 use std::{
     collections::{HashMap, VecDeque},
     time::Duration,
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 /// How long the store is waited for where there is something to fall back on. An answer takes milliseconds.
 pub const ASK_MAX: Duration = Duration::from_millis(500);
@@ -20,6 +22,17 @@ const SILENT_FOR: Duration = Duration::from_secs(1);
 /// Sessions that are remembered; beyond it the oldest are forgotten. 65,536 × some 300 bytes are 20 MiB, and hold the
 /// users of 15 minutes of a busy gateway.
 const REMEMBERED_MAX: usize = 64 * 1_024;
+
+/// One session, as an access token names it.
+#[derive(Clone, Copy, Debug)]
+pub struct Session {
+    /// The refresh token it was issued with.
+    pub hash: TokenHash,
+    /// Of which log-in.
+    pub family: Family,
+    /// Whose.
+    pub user: UserId,
+}
 
 #[derive(Debug, Default)]
 pub struct Remembered(Mutex<Inner>);
@@ -33,40 +46,63 @@ struct Inner {
 }
 
 impl Remembered {
-    /// The store vouched for this session, and answers.
-    pub fn proved(&self, session: TokenHash, family: Family, user: Profile) {
+    /// The store's answer about this session, or what it said before if it does not answer. `None`: there is no such session.
+    pub async fn or_ask(
+        &self,
+        session: Session,
+        asked: impl Future<Output = Result<Option<Profile>, StoreError>>,
+    ) -> Result<Option<Profile>, StoreError> {
+        let Some(known) = self.who(session) else {
+            let answer = asked.await;
+            self.learn(session, &answer);
+            return answer;
+        };
+        let answer = if self.is_silent() {
+            None
+        } else {
+            let answer = timeout(ASK_MAX, asked).await.ok();
+            let answer = answer.filter(|answer| !matches!(answer, Err(StoreError::Unavailable(_))));
+            if answer.is_none() {
+                self.0.lock().silent_until = Some(Instant::now() + SILENT_FOR);
+            }
+            answer
+        };
+        if let Some(answer) = answer {
+            self.learn(session, &answer);
+            return answer;
+        }
+        metrics::counter!("twitchy_sessions_remembered_total").increment(1);
+        Ok(Some(known))
+    }
+
+    fn learn(&self, session: Session, answer: &Result<Option<Profile>, StoreError>) {
         let mut inner = self.0.lock();
-        inner.silent_until = None;
-        if inner.sessions.insert(session, (family, user)).is_none() {
-            inner.order.push_back(session);
-        }
-        if inner.order.len() > REMEMBERED_MAX
-            && let Some(oldest) = inner.order.pop_front()
-        {
-            inner.sessions.remove(&oldest);
+        match answer {
+            Ok(Some(user)) => {
+                inner.silent_until = None;
+                if inner.sessions.insert(session.hash, (session.family, user.clone())).is_none() {
+                    inner.order.push_back(session.hash);
+                }
+                if inner.order.len() > REMEMBERED_MAX
+                    && let Some(oldest) = inner.order.pop_front()
+                {
+                    inner.sessions.remove(&oldest);
+                }
+            }
+            // Its place in the order is taken by nothing.
+            Ok(None) => drop(inner.sessions.remove(&session.hash)),
+            Err(_) => {}
         }
     }
 
-    /// The store did not answer.
-    pub fn silent(&self) {
-        self.0.lock().silent_until = Some(Instant::now() + SILENT_FOR);
-    }
-
-    /// Did it not answer a moment ago?
-    pub fn is_silent(&self) -> bool {
+    /// Did the store not answer a moment ago?
+    fn is_silent(&self) -> bool {
         self.0.lock().silent_until.is_some_and(|until| Instant::now() < until)
     }
 
-    /// The store says that this session is over.
-    pub fn forget(&self, session: &TokenHash) {
-        // Its place in the order is taken by nothing.
-        self.0.lock().sessions.remove(session);
-    }
-
-    /// Who it was, if the store vouched for it before.
-    pub fn who(&self, session: &TokenHash, family: Family) -> Option<Profile> {
+    fn who(&self, session: Session) -> Option<Profile> {
         let inner = self.0.lock();
-        let (known, user) = inner.sessions.get(session)?;
-        (*known == family).then(|| user.clone())
+        let (family, user) = inner.sessions.get(&session.hash)?;
+        (*family == session.family && user.id == session.user).then(|| user.clone())
     }
 }

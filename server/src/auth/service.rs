@@ -9,7 +9,7 @@ use super::{
     identity::{Identity, Profile},
     passwords::{self, PasswordError},
     rates::{RateClock, RateLimits, Rates},
-    remembered::{self, Remembered},
+    remembered::{Remembered, Session},
     revocations::Revocations,
     secret::Keys,
     tokens::{AccessTokens, Claim, RefreshSecret, TokenError, random_bytes},
@@ -19,14 +19,13 @@ use chat::{
     names::{Color, DisplayName, NameError, Reserved, Username},
     time::Millis,
 };
-use chat_store::{AccountChange, AccountStore, Created, SessionStore, Spent, StoreError};
+use chat_store::{AccountChange, AccountStore, Created, SessionStore, Spent};
 use protocol::{
     ids::UserId,
     limits::PASSWORD_LEN,
     rest::{AuthAnswer, FieldError, LoginBody, PasswordBody, ProfileBody, RefreshBody, RegisterBody},
 };
 use std::{net::IpAddr, sync::Arc, time::Duration};
-use tokio::time::timeout;
 
 /// What the service may be told at the start.
 #[derive(Clone, Debug)]
@@ -321,40 +320,15 @@ impl Accounts {
         if self.revocations.has_ended(claim.family) {
             return Err(AuthError::Unauthorized);
         }
-        let known = self.remembered.who(&claim.session, claim.family).filter(|user| user.id == claim.user);
         let asked = async {
             let token = self.stores.sessions.token(claim.session).await?;
             if token.is_none_or(|token| token.family != claim.family || token.user != claim.user) {
                 return Ok(None);
             }
-            self.stores.accounts.by_id(claim.user).await
+            Ok(self.stores.accounts.by_id(claim.user).await?.map(Profile::from))
         };
-        let answer: Result<_, StoreError> = match &known {
-            Some(_) if self.remembered.is_silent() => Err(StoreError::Unavailable("silent".to_owned())),
-            Some(_) => timeout(remembered::ASK_MAX, asked)
-                .await
-                .unwrap_or_else(|_| Err(StoreError::Unavailable("no answer".to_owned()))),
-            None => asked.await,
-        };
-        let user = match (answer, known) {
-            (Ok(Some(account)), _) => {
-                let user = Profile::from(account);
-                self.remembered.proved(claim.session, claim.family, user.clone());
-                user
-            }
-            (Ok(None), _) => {
-                self.remembered.forget(&claim.session);
-                return Err(AuthError::Unauthorized);
-            }
-            (Err(StoreError::Unavailable(_)), Some(user)) => {
-                if !self.remembered.is_silent() {
-                    self.remembered.silent();
-                }
-                metrics::counter!("twitchy_sessions_remembered_total").increment(1);
-                user
-            }
-            (Err(error), _) => return Err(error.into()),
-        };
+        let key = Session { hash: claim.session, family: claim.family, user: claim.user };
+        let user = self.remembered.or_ask(key, asked).await?.ok_or(AuthError::Unauthorized)?;
         // It may have ended while the store was asked, or not answer.
         if self.revocations.has_ended(claim.family) {
             return Err(AuthError::Unauthorized);

@@ -3,6 +3,7 @@
 use super::*;
 use crate::auth::{
     hasher::Cost,
+    remembered::ASK_MAX,
     revocations::{End, Revoked},
 };
 use chat_store::{StoreError, memory::MemoryStore};
@@ -549,9 +550,9 @@ async fn a_store_that_does_not_answer_holds_nobody_up_who_was_proved_before() {
     silenced.silent.store(true, Ordering::Relaxed);
     let since = tokio::time::Instant::now();
     assert_eq!(who().await, Ok(known.clone()));
-    assert_eq!(since.elapsed(), remembered::ASK_MAX);
+    assert_eq!(since.elapsed(), ASK_MAX);
     assert_eq!(who().await, Ok(known.clone()));
-    assert_eq!(since.elapsed(), remembered::ASK_MAX, "it is not waited for each time");
+    assert_eq!(since.elapsed(), ASK_MAX, "it is not waited for each time");
     // It is asked again, and its word counts.
     silenced.silent.store(false, Ordering::Relaxed);
     house.accounts.logout(refresh_body(&alice), NOW).await.unwrap();
