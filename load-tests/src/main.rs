@@ -15,7 +15,7 @@ use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 use std::{
     io::{self, Write as _},
-    net::{SocketAddr, ToSocketAddrs},
+    net::SocketAddr,
     process::ExitCode,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -131,7 +131,7 @@ async fn run(arguments: &Arguments) -> Result<String, String> {
     let write = addresses(&arguments.write)?;
     let read = if arguments.read.is_empty() { write.clone() } else { addresses(&arguments.read)? };
     let watched = Watched::all(&arguments.pids)?;
-    let lag = arguments.lag.as_deref().map(address).transpose()?;
+    let lag = arguments.lag.as_deref().map(client::address).transpose()?;
     let rooms = match arguments.rooms.as_slice() {
         [] => {
             let all = Rest::new(write[0]).rooms().await.map_err(|e| format!("{}: {e}", write[0]))?;
@@ -259,12 +259,5 @@ fn told(
 }
 
 fn addresses(urls: &[String]) -> Result<Vec<SocketAddr>, String> {
-    urls.iter().map(|url| address(url)).collect()
-}
-
-fn address(url: &str) -> Result<SocketAddr, String> {
-    let host = url.strip_prefix("http://").unwrap_or(url).trim_end_matches('/');
-    let bad = |why: &str| format!("{url:?} is no address as http://127.0.0.1:8080: {why}");
-    let mut found = host.to_socket_addrs().map_err(|error| bad(&error.to_string()))?;
-    found.next().ok_or_else(|| bad("the name has no address"))
+    urls.iter().map(|url| client::address(url)).collect()
 }

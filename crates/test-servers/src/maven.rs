@@ -64,7 +64,7 @@ fn pom(dependencies: &[&str]) -> String {
         ));
     }
     format!(
-        r#"<project xmlns="http://maven.apache.org/POM/4.0.0">
+        "<project>
   <modelVersion>4.0.0</modelVersion>
   <groupId>test-servers</groupId>
   <artifactId>jars</artifactId>
@@ -72,7 +72,7 @@ fn pom(dependencies: &[&str]) -> String {
   <dependencies>
 {lines}  </dependencies>
 </project>
-"#
+"
     )
 }
 

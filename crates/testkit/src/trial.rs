@@ -7,11 +7,14 @@ use crate::{
     process::Server,
     workload::Behaviour,
 };
+use client::Socket;
 use parking_lot::{Mutex, MutexGuard};
+use protocol::{frames::NotRecovered, ids::Seq};
 use rand::{SeedableRng, rngs::StdRng};
 use std::{
     fs,
     io::Write as _,
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -52,6 +55,45 @@ pub fn choices(name: &str) -> (u64, StdRng) {
 #[must_use]
 pub fn mixed(count: usize) -> Vec<Behaviour> {
     Behaviour::ALL.into_iter().cycle().take(count).collect()
+}
+
+/// Resumes in a room of one user's messages 1 to `now` and checks the whole answer: what was missed and no more, `Ok` with
+/// how many that are, or why not, with the usual history.
+///
+/// # Panics
+/// If the answer is another one.
+pub async fn resumes(
+    server: SocketAddr,
+    room: &str,
+    (after, epoch): (u64, &str),
+    now: u64,
+    expected: Result<u64, NotRecovered>,
+    told: &str,
+) {
+    let mut socket = Socket::connect(server).await.unwrap_or_else(|error| panic!("{told}: {error}"));
+    let joined =
+        socket.resume(room, Seq(after), epoch).await.unwrap_or_else(|error| panic!("{told}: {error}"));
+    match expected {
+        Ok(count) => {
+            assert_eq!((joined.recovered, joined.reason), (Some(true), None), "{told}");
+            // Those of the answer and of the frames behind it.
+            let (mut replayed, mut at) = (joined.history, joined.seq);
+            while at < Seq(now) {
+                let more = socket.messages(room, 1).await.unwrap_or_else(|error| panic!("{told}: {error}"));
+                at = more.last().map_or(at, |message| message.seq);
+                replayed.extend(more);
+            }
+            let seqs: Vec<u64> = replayed.iter().map(|m| m.seq.0).collect();
+            assert_eq!(seqs, (after + 1..=now).collect::<Vec<_>>(), "{told}");
+            assert_eq!(seqs.len() as u64, count, "{told}");
+        }
+        Err(reason) => {
+            assert_eq!((joined.recovered, joined.reason), (Some(false), Some(reason)), "{told}");
+            let seqs: Vec<u64> = joined.history.iter().map(|m| m.seq.0).collect();
+            assert_eq!(seqs, (now - 9..=now).collect::<Vec<_>>(), "the usual history: {told}");
+            assert_eq!(joined.seq, Seq(now), "{told}");
+        }
+    }
 }
 
 /// No finding, or the history is kept in this folder and told.

@@ -1,22 +1,11 @@
 //! G9 across gateways: every place learnt at one has its one right answer at another.
 
 use crate::support::{Cluster, accepted, again, alone, choices, judge, mixed, run, tell, times, user};
-use client::{Joined, Socket};
-use protocol::{frames::NotRecovered, ids::Seq, objects::FrameMessage};
+use client::Socket;
+use protocol::{frames::NotRecovered, ids::Seq};
+use testkit::trial::resumes;
 
 const REPLAYED_MAX: u64 = 150;
-
-/// Messages that come with a resume, up to a place: those of `joined` and the frames behind it.
-async fn replayed(socket: &mut Socket, joined: Joined, up_to: Seq) -> Vec<FrameMessage> {
-    let mut all = joined.history;
-    let mut at = joined.seq;
-    while at < up_to {
-        let more = socket.messages("bestie", 1).await.unwrap();
-        at = more.last().map_or(at, |message| message.seq);
-        all.extend(more);
-    }
-    all
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn g09_every_place_learnt_at_one_gateway_has_its_answer_at_another() {
@@ -61,25 +50,8 @@ async fn g09_every_place_learnt_at_one_gateway_has_its_answer_at_another() {
             (now - 1, &other, Ok(1)),
         ];
         for (after, epoch, expected) in table {
-            let mut socket = Socket::connect(there.address()).await.unwrap();
-            let joined = socket.resume("bestie", Seq(after), epoch).await.unwrap();
-            let told = (after, epoch, restarted);
-            match expected {
-                Ok(count) => {
-                    assert_eq!((joined.recovered, joined.reason), (Some(true), None), "{told:?}");
-                    let seqs: Vec<u64> =
-                        replayed(&mut socket, joined, Seq(now)).await.iter().map(|m| m.seq.0).collect();
-                    let all: Vec<u64> = (after + 1..=now).collect();
-                    assert_eq!(seqs, all, "{told:?}");
-                    assert_eq!(seqs.len() as u64, count, "{told:?}");
-                }
-                Err(reason) => {
-                    assert_eq!((joined.recovered, joined.reason), (Some(false), Some(reason)), "{told:?}");
-                    let seqs: Vec<u64> = joined.history.iter().map(|m| m.seq.0).collect();
-                    assert_eq!(seqs, (now - 9..=now).collect::<Vec<_>>(), "the usual history: {told:?}");
-                    assert_eq!(joined.seq, Seq(now), "{told:?}");
-                }
-            }
+            let told = format!("{:?}", (after, epoch, restarted));
+            resumes(there.address(), "bestie", (after, epoch), now, expected, &told).await;
             cases += 1;
         }
     }

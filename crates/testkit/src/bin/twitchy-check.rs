@@ -6,7 +6,6 @@ use clap::Parser;
 use std::{
     fs::File,
     io::{self, BufReader, Write},
-    net::{SocketAddr, ToSocketAddrs},
     path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
@@ -138,7 +137,8 @@ async fn drive(arguments: &Arguments, urls: &[String]) -> Result<Vec<Event>, Fai
     if !(0.0..=1.0).contains(&arguments.long) {
         return Err(failed(USAGE, "--long is a share from 0 to 1"));
     }
-    let gateways = urls.iter().map(|url| address(url)).collect::<Result<Vec<_>, _>>()?;
+    let gateways = urls.iter().map(|url| client::address(url)).collect::<Result<Vec<_>, _>>();
+    let gateways = gateways.map_err(|words| failed(USAGE, words))?;
     let seed = arguments.seed.unwrap_or_else(rand::random);
     let mut stderr = io::stderr();
     let _ = writeln!(stderr, "seed {seed}");
@@ -165,13 +165,4 @@ async fn drive(arguments: &Arguments, urls: &[String]) -> Result<Vec<Event>, Fai
     }
     let _ = writeln!(stderr, "\nreading the final history");
     Ok(run.finish().await)
-}
-
-fn address(url: &str) -> Result<SocketAddr, Failed> {
-    let bad = |why: &dyn std::fmt::Display| {
-        failed(USAGE, format!("{url:?} is no address of a server, as http://127.0.0.1:8080: {why}"))
-    };
-    let rest = url.strip_prefix("http://").or(url.strip_prefix("ws://")).unwrap_or(url);
-    let mut found = rest.trim_end_matches('/').to_socket_addrs().map_err(|error| bad(&error))?;
-    found.next().ok_or_else(|| bad(&"the name has no address"))
 }
