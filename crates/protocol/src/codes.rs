@@ -29,6 +29,7 @@ pub enum ErrorCode {
     MessageTooLong,
     MessageEmpty,
     EmoteOnly,
+    BlockedPhrase,
     SlowMode,
     RateLimited,
     Overloaded,
@@ -39,7 +40,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::BadRequest,
         Self::InvalidJson,
         Self::ValidationFailed,
@@ -59,6 +60,7 @@ impl ErrorCode {
         Self::MessageTooLong,
         Self::MessageEmpty,
         Self::EmoteOnly,
+        Self::BlockedPhrase,
         Self::SlowMode,
         Self::RateLimited,
         Self::Overloaded,
@@ -72,7 +74,11 @@ impl ErrorCode {
         match self {
             Self::BadRequest | Self::InvalidJson | Self::UnknownType => 400,
             Self::Unauthorized | Self::InvalidCredentials | Self::TokenExpired => 401,
-            Self::Forbidden | Self::Banned | Self::AnonymousReadOnly | Self::EmoteOnly => 403,
+            Self::Forbidden
+            | Self::Banned
+            | Self::AnonymousReadOnly
+            | Self::EmoteOnly
+            | Self::BlockedPhrase => 403,
             Self::NotFound | Self::RoomNotFound | Self::MessageNotFound => 404,
             Self::UsernameTaken | Self::DuplicateMessage => 409,
             Self::PayloadTooLarge => 413,
@@ -106,6 +112,7 @@ impl ErrorCode {
             Self::MessageTooLong => "message_too_long",
             Self::MessageEmpty => "message_empty",
             Self::EmoteOnly => "emote_only",
+            Self::BlockedPhrase => "blocked_phrase",
             Self::SlowMode => "slow_mode",
             Self::RateLimited => "rate_limited",
             Self::Overloaded => "overloaded",
@@ -137,6 +144,7 @@ impl ErrorCode {
             Self::MessageTooLong => "The message is too long",
             Self::MessageEmpty => "The message is empty",
             Self::EmoteOnly => "The room takes only emotes",
+            Self::BlockedPhrase => "The room does not take these words",
             Self::SlowMode => "The room is in slow mode",
             Self::RateLimited => "Too many requests",
             Self::Overloaded => "The server is too busy",

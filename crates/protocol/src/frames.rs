@@ -111,12 +111,14 @@ pub struct Limits {
     pub user_messages_per_second: f64,
 }
 
-/// What one is in a room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What one is in a room. Each may do what those before it may.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Role {
     /// Reads, and writes if registered.
+    #[default]
     Viewer,
     /// Is dear to the room.
     Vip,
@@ -283,6 +285,18 @@ pub enum ServerFrame {
         until: Option<u64>,
         /// Why.
         reason: Option<String>,
+    },
+    /// To the user concerned: may write again.
+    Unbanned {
+        /// Slug.
+        room: String,
+    },
+    /// To the user concerned: is something else in this room now.
+    Role {
+        /// Slug.
+        room: String,
+        /// What one is here from now on.
+        you: You,
     },
     /// This node is about to stop.
     Reconnect {

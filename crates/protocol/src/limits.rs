@@ -24,3 +24,23 @@ pub const PING_ID_BYTES_MAX: usize = 64;
 pub const USERNAME_BYTES: std::ops::RangeInclusive<usize> = 3..=25;
 /// Shortest and longest password, in bytes for the upper bound and code points for the lower.
 pub const PASSWORD_LEN: std::ops::RangeInclusive<usize> = 8..=1024;
+/// Seconds of slow mode, so that a restart still finds in the log who spoke last.
+pub const SLOW_MODE_SECONDS_MAX: u32 = 120;
+/// Seconds of a timeout: two weeks. What is to last longer is a ban.
+pub const TIMEOUT_SECONDS: std::ops::RangeInclusive<u32> = 1..=14 * 24 * 3600;
+/// Code points of a reason.
+pub const REASON_CODE_POINTS_MAX: usize = 500;
+/// Code points of a blocked phrase.
+pub const PHRASE_CODE_POINTS_MAX: usize = 200;
+/// Blocked phrases of one room.
+pub const PHRASES_MAX: usize = 200;
+/// Entries of a page of a moderation log, and the same where the client does not say.
+pub const LOG_ENTRIES_MAX: u32 = 100;
+/// See [`LOG_ENTRIES_MAX`].
+pub const LOG_ENTRIES_DEFAULT: u32 = 50;
+/// Messages of a user card.
+pub const CARD_MESSAGES_MAX: usize = 50;
+/// Measures of a user card.
+pub const CARD_MEASURES_MAX: usize = 50;
+/// Bans of one page of the list.
+pub const BANS_PAGE_MAX: usize = 1_000;

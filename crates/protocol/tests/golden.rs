@@ -4,7 +4,7 @@
 
 #![allow(clippy::unwrap_used)] // a test: what fails is the finding
 
-use protocol::{codes::ErrorCode, frames::*, ids::*, objects::*, rest::*};
+use protocol::{codes::ErrorCode, frames::*, ids::*, moderation::*, objects::*, rest::*};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
@@ -256,6 +256,8 @@ fn server_frames() {
         "banned",
         &ServerFrame::Banned { room: "bestie".into(), until: None, reason: Some("spam".into()) },
     );
+    golden.check("unbanned", &ServerFrame::Unbanned { room: "bestie".into() });
+    golden.check("role", &ServerFrame::Role { room: "bestie".into(), you: You { role: Role::Moderator } });
     golden.check("reconnect", &ServerFrame::Reconnect { after_ms: 1_234 });
     golden.check("pong", &ServerFrame::Pong { id: "x".into() });
     golden.done();
@@ -343,6 +345,109 @@ fn rest_bodies() {
             code: ErrorCode::RateLimited,
             errors: vec![],
             retry_after_ms: Some(1_200),
+        },
+    );
+    golden.done();
+}
+
+fn entry() -> LogEntry {
+    LogEntry {
+        id: Seq(43),
+        at: 1_795_000_001_000,
+        moderator: "mia".into(),
+        action: ModerationAction::Timeout,
+        target: Some("spammer".into()),
+        duration_seconds: Some(600),
+        reason: Some("spam".into()),
+        message_id: None,
+        detail: None,
+    }
+}
+
+fn ban() -> Ban {
+    Ban {
+        until: Some(1_795_000_601_000),
+        reason: Some("spam".into()),
+        by: "mia".into(),
+        at: 1_795_000_001_000,
+    }
+}
+
+fn person(id: u64, name: &str) -> Person {
+    Person { id: UserId(id), username: name.into() }
+}
+
+#[test]
+fn moderation_bodies() {
+    let mut golden = Golden::new("moderation");
+    golden.check(
+        "roles",
+        &RolesAnswer {
+            roles: vec![
+                RoomRole { user: person(7, "ada_99"), role: Role::Broadcaster },
+                RoomRole { user: person(8, "mia"), role: Role::Moderator },
+                RoomRole { user: person(9, "vic"), role: Role::Vip },
+            ],
+        },
+    );
+    golden.check("ban", &BanBody { duration_seconds: Some(600), reason: Some("spam".into()) });
+    golden.check(
+        "bans",
+        &BansAnswer {
+            bans: vec![
+                BannedUser { user: person(10, "spammer"), ban: ban() },
+                BannedUser { user: person(11, "troll"), ban: Ban { until: None, reason: None, ..ban() } },
+            ],
+            next_after: Some("troll".into()),
+        },
+    );
+    golden.check("clear_user", &ClearBody { username: Some("spammer".into()), reason: Some("spam".into()) });
+    golden.check("clear_all", &ClearBody::default());
+    golden.check(
+        "settings",
+        &SettingsBody { slow_mode_seconds: Some(30), emote_only: Some(true), unique_chat: Some(false) },
+    );
+    golden.check("pin", &PinBody { message_id: id(1) });
+    golden.check("blocked_phrase", &BlockedPhraseBody { phrase: "b[a4]d".into(), pattern: true });
+    golden.check(
+        "blocked_phrases",
+        &BlockedPhrasesAnswer {
+            phrases: vec![BlockedPhrase {
+                id: Seq(44),
+                phrase: "b[a4]d".into(),
+                pattern: true,
+                by: "mia".into(),
+                at: 1_795_000_001_000,
+            }],
+        },
+    );
+    golden.check(
+        "user_card",
+        &UserCard {
+            user: user(),
+            role: Role::Viewer,
+            banned: Some(ban()),
+            messages: vec![plain_message()],
+            measures: vec![entry()],
+        },
+    );
+    golden.check(
+        "log",
+        &ModerationLogAnswer {
+            entries: vec![
+                LogEntry {
+                    id: Seq(45),
+                    action: ModerationAction::Delete,
+                    target: Some("ada_99".into()),
+                    duration_seconds: None,
+                    reason: None,
+                    message_id: Some(id(1)),
+                    detail: Some("Hey bestie!".into()),
+                    ..entry()
+                },
+                entry(),
+            ],
+            next_before: Some(Seq(43)),
         },
     );
     golden.done();

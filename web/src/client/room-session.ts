@@ -373,6 +373,11 @@ export class RoomSession implements RoomReader {
       case "banned":
         this.ban.set({ until: frame.until, reason: frame.reason });
         return;
+      case "unbanned":
+        this.ban.set(null);
+        return;
+      // What one is here is not shown yet.
+      case "role":
       case "left":
         return;
     }

@@ -73,6 +73,8 @@ const frames: { [T in IncomingFrame["type"]]: Shape<Body<T>> } = {
     pinned: withDefault<Body<"room">["pinned"]>(pinned, null),
   }),
   banned: record<Body<"banned">>({ room: text, until: optional(finite), reason: optional(text) }),
+  unbanned: record<Body<"unbanned">>({ room: text }),
+  role: record<Body<"role">>({ room: text, you: (value) => you(value ?? {}) }),
   reconnect: record<Body<"reconnect">>({ after_ms: finite }),
   pong: record<Body<"pong">>({ id: text }),
 };

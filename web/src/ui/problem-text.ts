@@ -11,6 +11,7 @@ const SENTENCES: Record<string, string> = {
   message_too_long: "That is too long. 500 letters is the most.",
   message_empty: "There is nothing in it to send.",
   emote_only: "Only emotes are allowed in this room right now.",
+  blocked_phrase: "The room's moderators blocked a word in this.",
   slow_mode: "This room is in slow mode.",
   rate_limited: "That was faster than allowed.",
   overloaded: "The server has too much to do right now. Nothing was lost; try again in a moment.",

@@ -2,7 +2,7 @@
 //!
 //! One file, no imports, sorted by name, so that a change of the protocol is a visible diff.
 
-use protocol::{codes, frames, ids, objects, rest};
+use protocol::{codes, frames, ids, moderation, objects, rest};
 use std::{error::Error, fmt::Write as _, path::PathBuf};
 use ts_rs::{Config, TS};
 
@@ -53,6 +53,25 @@ fn main() -> Result<(), Box<dyn Error>> {
         rest::EmotesAnswer,
         rest::FieldError,
         rest::Problem,
+    );
+    add!(
+        moderation::Person,
+        moderation::RolesAnswer,
+        moderation::RoomRole,
+        moderation::BanBody,
+        moderation::Ban,
+        moderation::BansAnswer,
+        moderation::BannedUser,
+        moderation::ClearBody,
+        moderation::SettingsBody,
+        moderation::PinBody,
+        moderation::BlockedPhraseBody,
+        moderation::BlockedPhrase,
+        moderation::BlockedPhrasesAnswer,
+        moderation::UserCard,
+        moderation::ModerationAction,
+        moderation::LogEntry,
+        moderation::ModerationLogAnswer,
     );
     types.sort();
     let mut text = String::from(

@@ -16,6 +16,7 @@ const HOPELESS = [
   "message_empty",
   "validation_failed",
   "emote_only",
+  "blocked_phrase",
   "duplicate_message",
   "message_not_found",
 ];

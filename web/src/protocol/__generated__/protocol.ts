@@ -46,6 +46,114 @@ badges: Array<Badge>, };
 
 export type Badge = "broadcaster" | "moderator" | "vip" | "founder" | "bot";
 
+export type Ban = {
+/**
+ * For ever where null.
+ */
+until: number | null,
+/**
+ * If one was given.
+ */
+reason: string | null,
+/**
+ * Username of the moderator.
+ */
+by: string,
+/**
+ * When.
+ */
+at: number, };
+
+export type BanBody = {
+/**
+ * A timeout of so many seconds; a ban for ever where left out.
+ */
+duration_seconds?: number,
+/**
+ * For the user concerned and for the log.
+ */
+reason?: string, };
+
+export type BannedUser = {
+/**
+ * Who.
+ */
+user: Person,
+/**
+ * For ever where null.
+ */
+until: number | null,
+/**
+ * If one was given.
+ */
+reason: string | null,
+/**
+ * Username of the moderator.
+ */
+by: string,
+/**
+ * When.
+ */
+at: number, };
+
+export type BansAnswer = {
+/**
+ * By name; those whose time is over are not among them.
+ */
+bans: Array<BannedUser>,
+/**
+ * For the page after this one (`?after=`); null at the end.
+ */
+next_after: string | null, };
+
+export type BlockedPhrase = {
+/**
+ * For `DELETE`.
+ */
+id: Seq,
+/**
+ * As it was given.
+ */
+phrase: string,
+/**
+ * Is it a regular expression?
+ */
+pattern: boolean,
+/**
+ * Username of the moderator.
+ */
+by: string,
+/**
+ * When.
+ */
+at: number, };
+
+export type BlockedPhraseBody = {
+/**
+ * What may not be said, in any case of letters.
+ */
+phrase: string,
+/**
+ * Is it a regular expression? Else it is a word or several, as they are.
+ */
+pattern?: boolean, };
+
+export type BlockedPhrasesAnswer = {
+/**
+ * Oldest first.
+ */
+phrases: Array<BlockedPhrase>, };
+
+export type ClearBody = {
+/**
+ * Whose messages; everyone's where left out.
+ */
+username?: string,
+/**
+ * For the log.
+ */
+reason?: string, };
+
 export type ClientFrame = { "type": "auth",
 /**
  * An access token.
@@ -134,7 +242,7 @@ export type EmotesAnswer = {
  */
 emotes: Array<Emote>, };
 
-export type ErrorCode = "bad_request" | "invalid_json" | "validation_failed" | "unknown_type" | "unauthorized" | "invalid_credentials" | "token_expired" | "forbidden" | "banned" | "anonymous_read_only" | "not_found" | "room_not_found" | "message_not_found" | "username_taken" | "duplicate_message" | "payload_too_large" | "message_too_long" | "message_empty" | "emote_only" | "slow_mode" | "rate_limited" | "overloaded" | "storage_full" | "unavailable" | "internal";
+export type ErrorCode = "bad_request" | "invalid_json" | "validation_failed" | "unknown_type" | "unauthorized" | "invalid_credentials" | "token_expired" | "forbidden" | "banned" | "anonymous_read_only" | "not_found" | "room_not_found" | "message_not_found" | "username_taken" | "duplicate_message" | "payload_too_large" | "message_too_long" | "message_empty" | "emote_only" | "blocked_phrase" | "slow_mode" | "rate_limited" | "overloaded" | "storage_full" | "unavailable" | "internal";
 
 export type FeedKind = "full" | "readable" | "auto";
 
@@ -246,6 +354,44 @@ sends_in_flight_max: number,
  */
 user_messages_per_second: number, };
 
+export type LogEntry = {
+/**
+ * Its place in the room's order, that of the messages.
+ */
+id: Seq,
+/**
+ * When.
+ */
+at: number,
+/**
+ * Username of who did it.
+ */
+moderator: string,
+/**
+ * What.
+ */
+action: ModerationAction,
+/**
+ * Username of whom it concerns.
+ */
+target: string | null,
+/**
+ * Of a timeout.
+ */
+duration_seconds: number | null,
+/**
+ * If one was given.
+ */
+reason: string | null,
+/**
+ * The message it is about.
+ */
+message_id: MessageId | null,
+/**
+ * The rest, for people: the beginning of a deleted message, a role, a phrase, what was set.
+ */
+detail: string | null, };
+
 export type LoginBody = {
 /**
  * In any case.
@@ -318,6 +464,18 @@ next_before: Seq | null,
  */
 next_after: Seq | null, };
 
+export type ModerationAction = "delete" | "clear" | "timeout" | "ban" | "unban" | "role" | "settings" | "pin" | "unpin" | "block_phrase" | "unblock_phrase";
+
+export type ModerationLogAnswer = {
+/**
+ * Newest first.
+ */
+entries: Array<LogEntry>,
+/**
+ * For the page after this one (`?before=`); null at the beginning of the room.
+ */
+next_before: Seq | null, };
+
 export type NotRecovered = "epoch_changed" | "too_old" | "ahead";
 
 export type PasswordBody = {
@@ -329,6 +487,22 @@ current_password: string,
  * The one from now on.
  */
 new_password: string, };
+
+export type Person = {
+/**
+ * For ever.
+ */
+id: UserId,
+/**
+ * Lower case.
+ */
+username: string, };
+
+export type PinBody = {
+/**
+ * A message of this room.
+ */
+message_id: MessageId, };
 
 export type PreviewBody = {
 /**
@@ -422,6 +596,12 @@ excerpt: string, };
 
 export type Role = "viewer" | "vip" | "moderator" | "broadcaster" | "admin";
 
+export type RolesAnswer = {
+/**
+ * Everyone who is more than a viewer here: the broadcaster first, then moderators, then VIPs, each by name.
+ */
+roles: Array<RoomRole>, };
+
 export type Room = {
 /**
  * For ever.
@@ -461,6 +641,16 @@ messages_per_second: number,
 pinned: Message | null, };
 
 export type RoomId = string;
+
+export type RoomRole = {
+/**
+ * Who.
+ */
+user: Person,
+/**
+ * What.
+ */
+role: Role, };
 
 export type RoomSettings = {
 /**
@@ -684,7 +874,19 @@ until: number | null,
 /**
  * Why.
  */
-reason: string | null, } | { "type": "reconnect",
+reason: string | null, } | { "type": "unbanned",
+/**
+ * Slug.
+ */
+room: string, } | { "type": "role",
+/**
+ * Slug.
+ */
+room: string,
+/**
+ * What one is here from now on.
+ */
+you: You, } | { "type": "reconnect",
 /**
  * Come back after this, with `after`.
  */
@@ -693,6 +895,20 @@ after_ms: number, } | { "type": "pong",
  * Of the `ping`.
  */
 id: string, };
+
+export type SettingsBody = {
+/**
+ * Seconds between two messages of one user; 0 switches it off.
+ */
+slow_mode_seconds?: number,
+/**
+ * Only emotes.
+ */
+emote_only?: boolean,
+/**
+ * No line twice.
+ */
+unique_chat?: boolean, };
 
 export type TextAnswer = {
 /**
@@ -721,6 +937,28 @@ color: string,
  * Milliseconds since the Unix epoch.
  */
 created_at: number, };
+
+export type UserCard = {
+/**
+ * Who.
+ */
+user: User,
+/**
+ * What they are here.
+ */
+role: Role,
+/**
+ * Null for who may write.
+ */
+banned: Ban | null,
+/**
+ * Their newest in this room, oldest first; without those that were taken away.
+ */
+messages: Array<Message>,
+/**
+ * What was done about them here, newest first.
+ */
+measures: Array<LogEntry>, };
 
 export type UserId = string;
 
