@@ -64,6 +64,8 @@ impl From<&Account> for objects::User {
             display_name: a.display_name.clone(),
             color: a.color.clone(),
             created_at: a.created_at.0,
+            admin: a.admin,
+            bot: false,
         }
     }
 }

@@ -24,6 +24,8 @@ pub enum ErrorCode {
     RoomNotFound,
     MessageNotFound,
     UsernameTaken,
+    RoomTaken,
+    LimitReached,
     DuplicateMessage,
     PayloadTooLarge,
     MessageTooLong,
@@ -40,7 +42,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::BadRequest,
         Self::InvalidJson,
         Self::ValidationFailed,
@@ -55,6 +57,8 @@ impl ErrorCode {
         Self::RoomNotFound,
         Self::MessageNotFound,
         Self::UsernameTaken,
+        Self::RoomTaken,
+        Self::LimitReached,
         Self::DuplicateMessage,
         Self::PayloadTooLarge,
         Self::MessageTooLong,
@@ -80,7 +84,7 @@ impl ErrorCode {
             | Self::EmoteOnly
             | Self::BlockedPhrase => 403,
             Self::NotFound | Self::RoomNotFound | Self::MessageNotFound => 404,
-            Self::UsernameTaken | Self::DuplicateMessage => 409,
+            Self::UsernameTaken | Self::RoomTaken | Self::LimitReached | Self::DuplicateMessage => 409,
             Self::PayloadTooLarge => 413,
             Self::ValidationFailed | Self::MessageTooLong | Self::MessageEmpty => 422,
             Self::SlowMode | Self::RateLimited => 429,
@@ -107,6 +111,8 @@ impl ErrorCode {
             Self::RoomNotFound => "room_not_found",
             Self::MessageNotFound => "message_not_found",
             Self::UsernameTaken => "username_taken",
+            Self::RoomTaken => "room_taken",
+            Self::LimitReached => "limit_reached",
             Self::DuplicateMessage => "duplicate_message",
             Self::PayloadTooLarge => "payload_too_large",
             Self::MessageTooLong => "message_too_long",
@@ -139,6 +145,8 @@ impl ErrorCode {
             Self::RoomNotFound => "There is no such room",
             Self::MessageNotFound => "There is no such message",
             Self::UsernameTaken => "This name is taken",
+            Self::RoomTaken => "There is a room of this name",
+            Self::LimitReached => "There are as many of these as there may be",
             Self::DuplicateMessage => "This was said already",
             Self::PayloadTooLarge => "The body is too large",
             Self::MessageTooLong => "The message is too long",

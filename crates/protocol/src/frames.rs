@@ -151,6 +151,15 @@ pub enum NotRecovered {
     Ahead,
 }
 
+/// Why the server ended the reading of a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub enum LeftReason {
+    /// The room was closed.
+    Archived,
+}
+
 /// What the server says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -199,6 +208,10 @@ pub enum ServerFrame {
     Left {
         /// Its slug.
         room: String,
+        /// Why, where the client did not ask for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "ts", ts(optional))]
+        reason: Option<LeftReason>,
     },
     /// New messages in the room's order.
     Messages {

@@ -44,3 +44,15 @@ pub const CARD_MESSAGES_MAX: usize = 50;
 pub const CARD_MEASURES_MAX: usize = 50;
 /// Bans of one page of the list.
 pub const BANS_PAGE_MAX: usize = 1_000;
+/// Bytes of an emote's picture.
+pub const EMOTE_BYTES_MAX: usize = 256 * 1024;
+/// Shortest and longest name of an emote, in bytes (they are ASCII).
+pub const EMOTE_NAME_BYTES: std::ops::RangeInclusive<usize> = 2..=32;
+/// Emotes of one message; further ones are shown as their names. A message that is nothing but two-letter emotes has more.
+pub const EMOTES_PER_MESSAGE_MAX: usize = 64;
+/// Longest title of a room, in code points, at least 1.
+pub const ROOM_TITLE_CODE_POINTS_MAX: usize = 100;
+/// Longest description of a room, in code points.
+pub const ROOM_DESCRIPTION_CODE_POINTS_MAX: usize = 300;
+/// Longest name of a bot's token, in code points, at least 1.
+pub const BOT_TOKEN_NAME_CODE_POINTS_MAX: usize = 64;

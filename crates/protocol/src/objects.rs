@@ -28,6 +28,14 @@ pub struct User {
     pub color: String,
     /// Milliseconds since the Unix epoch.
     pub created_at: u64,
+    /// May do everything; left out when false.
+    #[serde(default, skip_serializing_if = "is_false")]
+    #[cfg_attr(feature = "ts", ts(optional, as = "Option<bool>"))]
+    pub admin: bool,
+    /// Is a program; left out when false.
+    #[serde(default, skip_serializing_if = "is_false")]
+    #[cfg_attr(feature = "ts", ts(optional, as = "Option<bool>"))]
+    pub bot: bool,
 }
 
 /// What a user is in a room; shown beside the name.
@@ -237,6 +245,10 @@ pub struct Room {
     pub messages_per_second: f64,
     /// The pinned message.
     pub pinned: Option<Message>,
+    /// Closed: only admins see it, and nobody writes; left out when false.
+    #[serde(default, skip_serializing_if = "is_false")]
+    #[cfg_attr(feature = "ts", ts(optional, as = "Option<bool>"))]
+    pub archived: bool,
 }
 
 /// An emote that messages may name.
@@ -244,10 +256,13 @@ pub struct Room {
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Emote {
-    /// Of the emote.
+    /// Of its picture: a changed picture has another id, so what an id shows never changes.
     pub id: String,
-    /// The word it stands for.
+    /// The word it stands for, in these very letters.
     pub name: String,
-    /// Its picture.
+    /// Its picture, to be kept for ever.
     pub url: String,
+    /// Does it move?
+    #[serde(default)]
+    pub animated: bool,
 }

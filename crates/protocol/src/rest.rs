@@ -151,12 +151,88 @@ pub struct PreviewsAnswer {
     pub rooms: BTreeMap<String, String>,
 }
 
-/// `GET /emotes`
+/// `POST /rooms`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NewRoomBody {
+    /// Its name in URLs and frames: 3 to 25 of `a`–`z`, `0`–`9`, `_`; for ever.
+    pub slug: String,
+    /// Its name for people, 1 to 100 code points.
+    pub title: String,
+    /// At most 300 code points; empty where left out.
+    #[serde(default)]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub description: Option<String>,
+    /// Name of its style; for ever.
+    pub transformer: String,
+}
+
+/// `POST /bots`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct BotBody {
+    /// 3 to 25 of `a`–`z`, `0`–`9`, `_`.
+    pub username: String,
+    /// The same letters as the username, in any case.
+    #[serde(default)]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub display_name: Option<String>,
+}
+
+/// `POST /bots/{username}/tokens`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct BotTokenBody {
+    /// What it is for, so that the right one is revoked: 1 to 64 code points.
+    pub name: String,
+}
+
+/// What is told of a bot's token after it was made: never the token itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct BotToken {
+    /// To revoke it by.
+    pub id: String,
+    /// What it is for.
+    pub name: String,
+    /// Milliseconds since the Unix epoch.
+    pub created_at: u64,
+}
+
+/// Answer to `POST /bots/{username}/tokens`: the one time that the token is shown.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NewBotToken {
+    /// To revoke it by.
+    pub id: String,
+    /// What it is for.
+    pub name: String,
+    /// Milliseconds since the Unix epoch.
+    pub created_at: u64,
+    /// For `Authorization: Bearer …` and the `auth` frame, like an access token; good until it is revoked.
+    pub token: String,
+}
+
+/// `GET /bots/{username}/tokens`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct BotTokensAnswer {
+    /// Those that are good, oldest first.
+    pub tokens: Vec<BotToken>,
+}
+
+/// `GET /emotes` and `GET /rooms/{slug}/emotes`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EmotesAnswer {
-    /// All that may be used anywhere.
+    /// By name. Of a room: also those that may be used anywhere; where both have a name, the room's.
     pub emotes: Vec<Emote>,
 }
 

@@ -111,6 +111,8 @@ fn user() -> User {
         display_name: "Ada_99".into(),
         color: "#FF69B4".into(),
         created_at: 1_794_900_000_000,
+        admin: false,
+        bot: false,
     }
 }
 
@@ -129,6 +131,7 @@ fn room() -> Room {
         viewers: 3,
         messages_per_second: 1.5,
         pinned: Some(plain_message()),
+        archived: false,
     }
 }
 
@@ -184,6 +187,8 @@ fn server_frames() {
     };
     golden
         .check("hello", &ServerFrame::Hello { server: "twitchy/0.1.0".into(), heartbeat_ms: 30_000, limits });
+    let bot = User { admin: true, bot: true, ..user() };
+    golden.check("authed_bot", &ServerFrame::Authed { user: bot, expires_at: 253_402_300_799_000 });
     golden.check("authed", &ServerFrame::Authed { user: user(), expires_at: 1_795_000_900_000 });
     let joined = |recovered, reason, history| ServerFrame::Joined {
         room: "bestie".into(),
@@ -202,7 +207,11 @@ fn server_frames() {
     golden.check("joined_epoch_changed", &joined(Some(false), Some(NotRecovered::EpochChanged), vec![]));
     golden.check("joined_too_old", &joined(Some(false), Some(NotRecovered::TooOld), vec![]));
     golden.check("joined_ahead", &joined(Some(false), Some(NotRecovered::Ahead), vec![]));
-    golden.check("left", &ServerFrame::Left { room: "bestie".into() });
+    golden.check("left", &ServerFrame::Left { room: "bestie".into(), reason: None });
+    golden.check(
+        "left_archived",
+        &ServerFrame::Left { room: "bestie".into(), reason: Some(LeftReason::Archived) },
+    );
     golden.check(
         "messages",
         &ServerFrame::Messages {
@@ -316,9 +325,33 @@ fn rest_bodies() {
     golden.check(
         "emotes",
         &EmotesAnswer {
-            emotes: vec![Emote { id: "25".into(), name: "Kappa".into(), url: "/emotes/25.svg".into() }],
+            emotes: vec![Emote {
+                id: "25".into(),
+                name: "Kappa".into(),
+                url: "/emotes/25.svg".into(),
+                animated: false,
+            }],
         },
     );
+    golden.check(
+        "new_room",
+        &NewRoomBody {
+            slug: "late_night".into(),
+            title: "Late night".into(),
+            description: Some("For those who are still up.".into()),
+            transformer: "bestie".into(),
+        },
+    );
+    golden.check("room_archived", &Room { archived: true, pinned: None, ..room() });
+    golden.check("bot", &BotBody { username: "dice_bot".into(), display_name: Some("Dice_Bot".into()) });
+    golden.check("bot_token", &BotTokenBody { name: "on the blue server".into() });
+    let (id, name, created_at) = ("5f3a".to_owned(), "on the blue server".to_owned(), 1_795_000_000_000);
+    golden.check(
+        "bot_tokens",
+        &BotTokensAnswer { tokens: vec![BotToken { id: id.clone(), name: name.clone(), created_at }] },
+    );
+    golden
+        .check("new_bot_token", &NewBotToken { id, name, created_at, token: "twitchy_bot_c2VjcmV0".into() });
     golden.check(
         "problem",
         &Problem {

@@ -32,8 +32,8 @@ impl From<Account> for Profile {
 
 impl From<Profile> for User {
     fn from(profile: Profile) -> Self {
-        let Profile { id, username, display_name, color, created_at, admin: _ } = profile;
-        Self { id, username, display_name, color, created_at: created_at.0 }
+        let Profile { id, username, display_name, color, created_at, admin } = profile;
+        Self { id, username, display_name, color, created_at: created_at.0, admin, bot: false }
     }
 }
 

@@ -9,7 +9,10 @@ use super::{
     values::found,
 };
 use chat::rooms::{RoomDefinition, Slug, partition_of};
-use protocol::ids::RoomId;
+use protocol::{
+    ids::RoomId,
+    limits::{ROOM_DESCRIPTION_CODE_POINTS_MAX, ROOM_TITLE_CODE_POINTS_MAX},
+};
 use std::{collections::HashMap, num::NonZeroU32};
 use toml::{Table, Value as Toml};
 
@@ -22,10 +25,6 @@ pub const ROOM_KEYS: &[(&str, &str)] = &[
     ("id", "A whole number from 1 to 9223372036854775807, for ever. Else it is made from the slug (FNV-1a)."),
     ("partition", "In which partition of the log it lives, for ever. Else `id` modulo `log.partitions`."),
 ];
-/// Longest title, in code points.
-const TITLE_CODE_POINTS_MAX: usize = 100;
-/// Longest description, in code points.
-const DESCRIPTION_CODE_POINTS_MAX: usize = 300;
 
 /// Reads the rooms, and where each was written down. Those that are wrong are left out and told. Without `partitions` (their number is itself in doubt)
 /// partitions are not looked at.
@@ -113,9 +112,9 @@ impl Reader<'_> {
         if self.table.get("title").is_some_and(Toml::is_str) && title.trim().is_empty() {
             self.problems.push("title: expected a text that is not empty".to_owned());
         }
-        self.line("title", &title, TITLE_CODE_POINTS_MAX);
+        self.line("title", &title, ROOM_TITLE_CODE_POINTS_MAX);
         let description = self.text("description").unwrap_or_default();
-        self.line("description", &description, DESCRIPTION_CODE_POINTS_MAX);
+        self.line("description", &description, ROOM_DESCRIPTION_CODE_POINTS_MAX);
         let transformer = self.needed("transformer").unwrap_or_default();
         if self.table.get("transformer").is_some_and(Toml::is_str) && !styles.contains(&transformer.as_str())
         {

@@ -246,7 +246,7 @@ impl<T: Transport> Connection<T> {
             Action::Join(join) => self.join(join).await,
             Action::Leave(slug) => {
                 self.reading.remove(&slug);
-                self.reply(&ServerFrame::Left { room: slug }).await
+                self.reply(&ServerFrame::Left { room: slug, reason: None }).await
             }
             Action::Submit(submit) => self.submit(submit).await,
             Action::Close(reason) => ControlFlow::Break(End::Close(reason)),

@@ -167,6 +167,7 @@ impl Room {
             viewers: self.feed.viewers(),
             messages_per_second: self.messages_per_second(),
             pinned: None,
+            archived: false,
         }
     }
 }

@@ -225,7 +225,7 @@ async fn who_left_a_room_hears_nothing_of_it_and_can_come_back() {
     reader.join("busy").await.unwrap();
     reader.send_raw(r#"{"type":"leave","room":"quiet"}"#).await.unwrap();
     let left = |frame: &protocol::frames::ServerFrame| {
-        matches!(frame, protocol::frames::ServerFrame::Left { room } if room == "quiet").then_some(())
+        matches!(frame, protocol::frames::ServerFrame::Left { room, .. } if room == "quiet").then_some(())
     };
     reader.wait_for("left", left).await.unwrap();
     writer.send_text("quiet", "one", "1").await.unwrap();

@@ -528,7 +528,7 @@ impl Reader<'_> {
                     return false;
                 }
             }
-            ServerFrame::Left { room } => {
+            ServerFrame::Left { room, .. } => {
                 self.sim.reading.lock().remove(&(number, room));
             }
             ServerFrame::Reconnect { after_ms } if self.dice.percent(70) => {

@@ -35,6 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         frames::Role,
         frames::You,
         frames::NotRecovered,
+        frames::LeftReason,
         frames::ServerFrame,
     );
     add!(
@@ -50,6 +51,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         rest::PreviewBody,
         rest::TextAnswer,
         rest::PreviewsAnswer,
+        rest::NewRoomBody,
+        rest::BotBody,
+        rest::BotTokenBody,
+        rest::BotToken,
+        rest::NewBotToken,
+        rest::BotTokensAnswer,
         rest::EmotesAnswer,
         rest::FieldError,
         rest::Problem,

@@ -144,6 +144,42 @@ export type BlockedPhrasesAnswer = {
  */
 phrases: Array<BlockedPhrase>, };
 
+export type BotBody = {
+/**
+ * 3 to 25 of `a`–`z`, `0`–`9`, `_`.
+ */
+username: string,
+/**
+ * The same letters as the username, in any case.
+ */
+display_name?: string, };
+
+export type BotToken = {
+/**
+ * To revoke it by.
+ */
+id: string,
+/**
+ * What it is for.
+ */
+name: string,
+/**
+ * Milliseconds since the Unix epoch.
+ */
+created_at: number, };
+
+export type BotTokenBody = {
+/**
+ * What it is for, so that the right one is revoked: 1 to 64 code points.
+ */
+name: string, };
+
+export type BotTokensAnswer = {
+/**
+ * Those that are good, oldest first.
+ */
+tokens: Array<BotToken>, };
+
 export type ClearBody = {
 /**
  * Whose messages; everyone's where left out.
@@ -206,17 +242,21 @@ id: string, };
 
 export type Emote = {
 /**
- * Of the emote.
+ * Of its picture: a changed picture has another id, so what an id shows never changes.
  */
 id: string,
 /**
- * The word it stands for.
+ * The word it stands for, in these very letters.
  */
 name: string,
 /**
- * Its picture.
+ * Its picture, to be kept for ever.
  */
-url: string, };
+url: string,
+/**
+ * Does it move?
+ */
+animated: boolean, };
 
 export type EmoteRange = {
 /**
@@ -238,11 +278,11 @@ end: number, };
 
 export type EmotesAnswer = {
 /**
- * All that may be used anywhere.
+ * By name. Of a room: also those that may be used anywhere; where both have a name, the room's.
  */
 emotes: Array<Emote>, };
 
-export type ErrorCode = "bad_request" | "invalid_json" | "validation_failed" | "unknown_type" | "unauthorized" | "invalid_credentials" | "token_expired" | "forbidden" | "banned" | "anonymous_read_only" | "not_found" | "room_not_found" | "message_not_found" | "username_taken" | "duplicate_message" | "payload_too_large" | "message_too_long" | "message_empty" | "emote_only" | "blocked_phrase" | "slow_mode" | "rate_limited" | "overloaded" | "storage_full" | "unavailable" | "internal";
+export type ErrorCode = "bad_request" | "invalid_json" | "validation_failed" | "unknown_type" | "unauthorized" | "invalid_credentials" | "token_expired" | "forbidden" | "banned" | "anonymous_read_only" | "not_found" | "room_not_found" | "message_not_found" | "username_taken" | "room_taken" | "limit_reached" | "duplicate_message" | "payload_too_large" | "message_too_long" | "message_empty" | "emote_only" | "blocked_phrase" | "slow_mode" | "rate_limited" | "overloaded" | "storage_full" | "unavailable" | "internal";
 
 export type FeedKind = "full" | "readable" | "auto";
 
@@ -323,6 +363,8 @@ styled?: boolean,
  * Milliseconds since the Unix epoch.
  */
 sent_at: number, };
+
+export type LeftReason = "archived";
 
 export type Limits = {
 /**
@@ -475,6 +517,42 @@ entries: Array<LogEntry>,
  * For the page after this one (`?before=`); null at the beginning of the room.
  */
 next_before: Seq | null, };
+
+export type NewBotToken = {
+/**
+ * To revoke it by.
+ */
+id: string,
+/**
+ * What it is for.
+ */
+name: string,
+/**
+ * Milliseconds since the Unix epoch.
+ */
+created_at: number,
+/**
+ * For `Authorization: Bearer …` and the `auth` frame, like an access token; good until it is revoked.
+ */
+token: string, };
+
+export type NewRoomBody = {
+/**
+ * Its name in URLs and frames: 3 to 25 of `a`–`z`, `0`–`9`, `_`; for ever.
+ */
+slug: string,
+/**
+ * Its name for people, 1 to 100 code points.
+ */
+title: string,
+/**
+ * At most 300 code points; empty where left out.
+ */
+description?: string,
+/**
+ * Name of its style; for ever.
+ */
+transformer: string, };
 
 export type NotRecovered = "epoch_changed" | "too_old" | "ahead";
 
@@ -638,7 +716,11 @@ messages_per_second: number,
 /**
  * The pinned message.
  */
-pinned: Message | null, };
+pinned: Message | null,
+/**
+ * Closed: only admins see it, and nobody writes; left out when false.
+ */
+archived?: boolean, };
 
 export type RoomId = string;
 
@@ -766,7 +848,11 @@ you: You, } | { "type": "left",
 /**
  * Its slug.
  */
-room: string, } | { "type": "messages",
+room: string,
+/**
+ * Why, where the client did not ask for it.
+ */
+reason?: LeftReason, } | { "type": "messages",
 /**
  * Slug.
  */
@@ -936,7 +1022,15 @@ color: string,
 /**
  * Milliseconds since the Unix epoch.
  */
-created_at: number, };
+created_at: number,
+/**
+ * May do everything; left out when false.
+ */
+admin?: boolean,
+/**
+ * Is a program; left out when false.
+ */
+bot?: boolean, };
 
 export type UserCard = {
 /**
