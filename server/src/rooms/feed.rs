@@ -9,7 +9,7 @@ use chat::message::Logged;
 use parking_lot::{Mutex, RwLock};
 use protocol::{
     frames,
-    ids::{MessageId, Seq},
+    ids::{MessageId, Seq, UserId},
     limits::HISTORY_MAX,
 };
 use std::{
@@ -37,14 +37,22 @@ pub struct RingLimits {
 
 /// One step of the feed: a frame, encoded once, shared by everyone.
 struct Item {
+    /// Empty where all messages of a batch were taken away: nobody is sent it.
     frame: Utf8Bytes,
     /// Where each message stands in the frame's text; empty for other frames.
     messages: Box<[Place]>,
+    /// The last place of the batch, also if its message was taken away; none for other frames.
+    last: Option<Seq>,
 }
 
-struct Place {
-    seq: Seq,
-    id: MessageId,
+/// Where a message stands in a batch, and what tells whether it is to be taken away.
+pub struct Place {
+    /// Its place in the room's order.
+    pub seq: Seq,
+    /// Its id.
+    pub id: MessageId,
+    /// Who said it.
+    pub author: UserId,
     json: Range<usize>,
 }
 
@@ -191,16 +199,25 @@ impl Feed {
 
     /// Adds a frame that is no message (`room`, `deleted`, …) and wakes the viewers.
     pub fn publish_frame(&self, frame: String) {
-        self.push(Item { frame: frame.into(), messages: Box::default() });
+        self.push(Item { frame: frame.into(), messages: Box::default(), last: None });
         self.wake();
+    }
+
+    /// Takes messages away from what joins, resumes and slow viewers still get, and then says so with a frame. Who has
+    /// them already has to be told by that frame. Costs one look at each message of the ring.
+    pub fn retract(&self, doomed: &dyn Fn(&Place) -> bool, frame: Option<String>) {
+        self.ring.write().retract(&self.slug, doomed);
+        if let Some(frame) = frame {
+            self.publish_frame(frame);
+        }
     }
 
     fn push(&self, item: Item) {
         let mut ring = self.ring.write();
         ring.bytes += item.frame.len();
         ring.messages += item.messages.len();
-        if let Some(place) = item.messages.last() {
-            ring.last = place.seq;
+        if let Some(last) = item.last {
+            ring.last = last;
         }
         let item = Arc::new(item);
         let encoded = (0..item.messages.len()).map(|index| Encoded { item: item.clone(), index });
@@ -215,8 +232,8 @@ impl Feed {
             ring.first += 1;
             ring.bytes -= old.frame.len();
             ring.messages -= old.messages.len();
-            if let Some(place) = old.messages.last() {
-                ring.complete_after = place.seq;
+            if let Some(last) = old.last {
+                ring.complete_after = last;
             }
         }
     }
@@ -284,10 +301,12 @@ impl Feed {
             }
             bytes += item.frame.len();
             cursor.next += 1;
-            if let Some(place) = item.messages.last() {
-                cursor.last = place.seq;
+            if let Some(last) = item.last {
+                cursor.last = last;
             }
-            out.push(item.frame.clone());
+            if !item.frame.is_empty() {
+                out.push(item.frame.clone());
+            }
         }
         gap
     }
@@ -364,6 +383,40 @@ impl Ring {
     fn head(&self) -> Cursor {
         Cursor { next: self.first + self.items.len() as u64, last: self.last }
     }
+
+    /// Items keep their numbers, so cursors stay where they are.
+    fn retract(&mut self, slug: &str, doomed: &dyn Fn(&Place) -> bool) {
+        // Held until the end, so that none of them is taken for another.
+        let mut changed: Vec<(Arc<Item>, Arc<Item>)> = Vec::new();
+        for item in &mut self.items {
+            if let Some(rest) = item.without(slug, doomed) {
+                self.bytes = self.bytes - item.frame.len() + rest.frame.len();
+                self.messages -= item.messages.len() - rest.messages.len();
+                let rest = Arc::new(rest);
+                changed.push((std::mem::replace(item, rest.clone()), rest));
+            }
+        }
+        self.newest.retain(|m| !doomed(&m.item.messages[m.index]));
+        for encoded in &mut self.newest {
+            let known = changed.iter().find(|(old, _)| Arc::ptr_eq(old, &encoded.item));
+            let rest = match known {
+                Some((_, rest)) => rest.clone(),
+                // Its batch has left the ring.
+                None => match encoded.item.without(slug, doomed) {
+                    Some(rest) => {
+                        let rest = Arc::new(rest);
+                        changed.push((encoded.item.clone(), rest.clone()));
+                        rest
+                    }
+                    None => continue,
+                },
+            };
+            let seq = encoded.seq();
+            if let Some(index) = rest.messages.iter().position(|place| place.seq == seq) {
+                *encoded = Encoded { item: rest, index };
+            }
+        }
+    }
 }
 
 impl Drop for Subscription {
@@ -375,6 +428,35 @@ impl Drop for Subscription {
     }
 }
 
+impl Item {
+    /// The item without some of its messages; `None` if it has none of them.
+    fn without(&self, slug: &str, doomed: &dyn Fn(&Place) -> bool) -> Option<Self> {
+        if !self.messages.iter().any(doomed) {
+            return None;
+        }
+        let left: Vec<&Place> = self.messages.iter().filter(|place| !doomed(place)).collect();
+        if left.is_empty() {
+            return Some(Self { frame: Utf8Bytes::default(), messages: Box::default(), last: self.last });
+        }
+        let json = |place: &Place| &self.frame.as_str()[place.json.clone()];
+        let frame = frames::messages_frame(slug, left.iter().map(|place| json(place)), 0);
+        let messages = places(&frame, left.iter().map(|p| (p.seq, p.id, p.author, p.json.len())));
+        Some(Self { frame: frame.into(), messages, last: self.last })
+    }
+}
+
+/// Where messages of these lengths stand in a frame made of them.
+fn places(frame: &str, messages: impl Iterator<Item = (Seq, MessageId, UserId, usize)>) -> Box<[Place]> {
+    let mut at = frame.find('[').map_or(0, |bracket| bracket + 1);
+    messages
+        .map(|(seq, id, author, len)| {
+            let place = Place { seq, id, author, json: at..at + len };
+            at = place.json.end + 1;
+            place
+        })
+        .collect()
+}
+
 /// Encodes a batch once; remembers where each message stands, so that history can be cut out of it.
 fn encode(slug: &str, batch: &[Logged]) -> Item {
     let json: Vec<String> = batch
@@ -382,17 +464,10 @@ fn encode(slug: &str, batch: &[Logged]) -> Item {
         .map(|m| serde_json::to_string(&m.to_frame_message()).expect("a message has only string keys"))
         .collect();
     let frame = frames::messages_frame(slug, json.iter().map(String::as_str), 0);
-    let mut at = frame.find('[').map_or(0, |bracket| bracket + 1);
-    let messages = batch
-        .iter()
-        .zip(&json)
-        .map(|(m, json)| {
-            let place = Place { seq: m.seq, id: m.message.id, json: at..at + json.len() };
-            at = place.json.end + 1;
-            place
-        })
-        .collect();
-    Item { frame: frame.into(), messages }
+    let each = batch.iter().zip(&json);
+    let messages =
+        places(&frame, each.map(|(m, json)| (m.seq, m.message.id, m.message.author.id, json.len())));
+    Item { frame: frame.into(), messages, last: batch.last().map(|m| m.seq) }
 }
 
 #[cfg(test)]

@@ -235,3 +235,76 @@ fn a_join_is_served_whatever_has_left_the_ring() {
     }
     assert_eq!(quiet.latest(10).messages.len(), 2, "viewers who come and go do not push out what was said");
 }
+
+/// What a viewer that has seen nothing yet is sent, and what a join is shown.
+fn seen(feed: &Feed, from: Cursor) -> (Vec<u64>, Vec<u64>) {
+    let mut cursor = from;
+    let (gap, live) = pull(feed, &mut cursor);
+    assert_eq!((gap, feed.has_more(&cursor)), (None, false));
+    (live, snapshot(&feed.latest(100)))
+}
+
+#[test]
+fn what_is_taken_away_is_neither_sent_nor_shown_nor_found() {
+    let feed = feed(1_000);
+    let start = feed.latest(0).cursor;
+    feed.publish(&messages([1, 2, 3]));
+    feed.publish(&messages([4]));
+    let between = feed.latest(0).cursor;
+    feed.publish(&messages([5, 6]));
+    let gone = [2, 4, 6];
+    let is_gone = |place: &Place| gone.contains(&place.seq.0);
+    feed.retract(&is_gone, None);
+    assert_eq!(seen(&feed, start), (vec![1, 3, 5], vec![1, 3, 5]));
+    assert_eq!(seen(&feed, between).0, [5], "cursors stay where they were");
+    for seq in 1..=6 {
+        let found = feed.find(messages([seq])[0].message.id);
+        assert_eq!(found.is_some(), !gone.contains(&seq), "{seq}");
+    }
+    assert_eq!(feed.last(), Seq(6), "places stay taken");
+    match feed.resume(Seq(1)) {
+        Resume::Complete(past) => assert_eq!(snapshot(&past), [3, 5]),
+        Resume::Before(seq) => panic!("the ring begins after {seq}"),
+    }
+    // Once more changes nothing.
+    feed.retract(&is_gone, None);
+    assert_eq!(seen(&feed, start).0, [1, 3, 5]);
+}
+
+#[test]
+fn the_frame_about_it_comes_after_the_messages_before_it() {
+    let feed = feed(1_000);
+    let mut cursor = feed.latest(0).cursor;
+    feed.publish(&messages([1, 2]));
+    let frame =
+        ServerFrame::Deleted { room: "bestie".into(), ids: vec![messages([1])[0].message.id] }.to_json();
+    feed.retract(&|place| place.seq == Seq(1), Some(frame.clone()));
+    feed.publish(&messages([3]));
+    let mut frames = Vec::new();
+    assert_eq!(feed.pull(&mut cursor, &mut frames, usize::MAX), None);
+    assert_eq!(frames.len(), 3);
+    assert_eq!((seqs(&frames[..1]), frames[1].as_str(), seqs(&frames[2..])), (vec![2], &frame[..], vec![3]));
+}
+
+#[test]
+fn by_author_and_beyond_the_ring() {
+    // The ring holds two messages, a join shows a hundred.
+    let feed = feed(2);
+    let mut all = messages(1..=40);
+    for message in all.iter_mut().filter(|m| m.seq.0 % 2 == 0) {
+        message.message.author.id = UserId(2);
+    }
+    for batch in all.chunks(8) {
+        feed.publish(batch);
+    }
+    feed.retract(&|place| place.author == UserId(2) && place.seq <= Seq(38), None);
+    let left: Vec<u64> = (1..=40).filter(|seq| seq % 2 == 1 || *seq > 38).collect();
+    assert_eq!(snapshot(&feed.latest(100)), left);
+    feed.retract(&|_| true, None);
+    assert_eq!(snapshot(&feed.latest(100)), [0; 0]);
+    // The ring goes on counting: a batch of nothing leaves it like any other.
+    let mut late = Cursor { next: 0, last: Seq(3) };
+    feed.publish(&messages([41, 42, 43]));
+    let (gap, live) = pull(&feed, &mut late);
+    assert_eq!((gap, live), (Some(Gap { from: Seq(3), to: Seq(40) }), vec![41, 42, 43]));
+}
