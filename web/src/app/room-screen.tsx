@@ -1,6 +1,6 @@
 import { type ComponentProps, type MouseEvent, useEffect, useMemo, useRef, useState } from "react";
 import type { RoomSession } from "../client/room-session";
-import { Composer, type ComposerHandle } from "../features/composer/composer";
+import type { ComposerHandle } from "../features/composer/composer";
 import { Draft } from "../features/composer/draft";
 import { CallAnnouncer } from "../features/room/call-announcer";
 import { CallsPanel } from "../features/room/calls-panel";
@@ -11,20 +11,21 @@ import { PersonCard } from "../features/room/person-card";
 import { PinnedBar } from "../features/room/pinned-bar";
 import { RoomCard } from "../features/room/room-card";
 import { RoomHeader } from "../features/room/room-header";
+import { StormStrip } from "../features/room/storm-strip";
 import { ThreadPanel } from "../features/room/thread-panel";
 import { TimeSheet } from "../features/room/time-sheet";
 import { RoomsRail } from "../features/rooms/rooms-rail";
 import type { ChatMessage } from "../protocol/message";
 import { roomAccent } from "../ui/accent";
 import { Logo } from "../ui/logo";
-import { useSignal } from "../ui/use-signal";
+import { useSignal, useSignalPart } from "../ui/use-signal";
 import { AccountBar } from "./account-bar";
-import { banText } from "./ban-text";
 import { MissingPage } from "./missing-page";
 import type { Panel } from "./panels";
 import styles from "./room-screen.module.css";
 import { landingPath, roomPath } from "./routes";
 import type { Services } from "./services";
+import { TalkDock } from "./talk-dock";
 
 /** Watches the room's numbers by itself, so that they do not render the whole screen. */
 function LiveRail({ room, ...rest }: Omit<ComponentProps<typeof RoomsRail>, "currentViewers"> & { room: RoomSession }) {
@@ -43,11 +44,9 @@ interface Props {
 }
 
 export function RoomScreen({ services, slug, open }: Props) {
-  const { api, connection, directory, muted, navigation, session, settings, storage, unread } = services;
+  const { connection, directory, muted, navigation, session, settings, storage, unread } = services;
   const [room] = useState(() => services.openRoom(slug));
-  const log = useSignal(room.log);
-  const refusal = useSignal(room.refusal);
-  const ban = useSignal(room.ban);
+  const phase = useSignalPart(room.log, (log) => log.phase);
   const rooms = useSignal(directory.state);
   const viewer = useSignal(session.state);
   const look = useSignal(settings.state);
@@ -128,7 +127,7 @@ export function RoomScreen({ services, slug, open }: Props) {
     navigation.go(landingPath);
   };
 
-  if (log.phase === "missing") {
+  if (phase === "missing") {
     return <MissingPage what={`There is no room called “${slug}”.`} onHome={() => navigation.go(landingPath)} />;
   }
 
@@ -177,6 +176,7 @@ export function RoomScreen({ services, slug, open }: Props) {
           newsElsewhere={news.size > 0}
           actions={<AccountBar session={session} open={open} form="icons" />}
         />
+        <StormStrip room={room} />
         <PinnedBar room={room} storage={storage.shared} />
         {info && !cardSeen && (
           <div className={styles.firstVisit}>
@@ -197,21 +197,17 @@ export function RoomScreen({ services, slug, open }: Props) {
           onCompose={() => composer.current?.focus()}
         />
         <ConnectionStrip connection={connection} room={room} />
-        <Composer
+        <TalkDock
           ref={composer}
-          api={api}
-          room={slug}
-          roomTitle={title}
+          services={services}
+          room={room}
+          title={title}
           draft={draft}
           member={user !== null}
-          refusal={refusal}
-          banned={ban ? banText(ban) : null}
-          replyingTo={replyTo ? { displayName: replyTo.user.display_name, excerpt: replyTo.text } : null}
-          find={(part, limit) => room.find(part, limit)}
-          onCancelReply={() => setReplyTo(null)}
+          replyTo={replyTo}
+          onReplied={() => setReplyTo(null)}
           onSend={send}
           onJoin={join}
-          onTyped={() => room.clearRefusal()}
           onLeave={() => {
             setAlone(null);
             room.follow();

@@ -114,9 +114,9 @@ describe("older messages", () => {
     live(1, 2);
     window.takeGap("2", "9");
     live(10, 10);
-    window.fill("gap:2:9", messagesFrom(3, 6), false);
+    window.fill("gap:2:9", messagesFrom(3, 6), null);
     expect(seqs()).toEqual([1, 2, 3, 4, 5, 6, "gap", 10]);
-    window.fill("gap:2:9", messagesFrom(6, 9), true);
+    window.fill("gap:2:9", messagesFrom(6, 9), "9");
     expect(seqs()).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   });
 });

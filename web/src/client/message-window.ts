@@ -30,6 +30,8 @@ export class MessageWindow {
   private incoming: (ChatMessage | GapRow)[] = [];
   private buffer: (ChatMessage | GapRow)[] = [];
   private lost: { from: string; to: string; count: number } | null = null;
+  /** Left out by a sampled feed while this waits, and what waited until then: all of it is read from the history. */
+  private passed = 0;
   private notices = 0;
   private readonly viewpoint: Viewpoint;
 
@@ -52,7 +54,51 @@ export class MessageWindow {
   /** Messages that arrived and are not on the page, those that no longer fit included. */
   get waiting(): number {
     const held = [...this.buffer, ...(this.following ? [] : this.incoming)];
-    return held.filter((item) => !isGap(item)).length + (this.lost?.count ?? 0);
+    return held.filter((item) => !isGap(item)).length + (this.lost?.count ?? 0) + this.passed;
+  }
+
+  has(id: string): boolean {
+    const is = (item: ChatMessage | GapRow) => !isGap(item) && item.id === id;
+    return (
+      this.rows.some((row) => row.kind === "message" && row.message.id === id) ||
+      this.incoming.some(is) ||
+      this.buffer.some(is)
+    );
+  }
+
+  /** A message whose place went by before it came, put where it belongs. False where its place is not on the page. */
+  insert(message: ChatMessage): boolean {
+    this.commit();
+    const oldest = this.oldestSeq;
+    if (this.has(message.id) || this.ahead || oldest === null || !isLater(message.seq, oldest)) return false;
+    const later = (seq: string | null) => seq !== null && isLater(seq, message.seq);
+    const at = this.rows.findIndex((row) => later(row.kind === "gap" ? row.from : rowSeq(row)));
+    if (at < 0 && this.buffer.length > 0) {
+      const place = this.buffer.findIndex((item) => later(isGap(item) ? item.from : item.seq));
+      this.buffer.splice(place < 0 ? this.buffer.length : place, 0, message);
+      return true;
+    }
+    this.rows = this.rows.toSpliced(at < 0 ? this.rows.length : at, 0, messageRow(message, this.viewpoint));
+    return true;
+  }
+
+  /**
+   * A sampled feed left this many out, up to and with what it brings now. Who follows is told by numbers alone; for who
+   * waits, everything from here on is read from the history, so that nothing is missing.
+   */
+  skip(count: number, messages: readonly ChatMessage[]): boolean {
+    if (this.following) return false;
+    this.commit();
+    const to = messages.at(-1)?.seq;
+    const from = this.ahead?.from ?? this.lastShown();
+    if (to === undefined || from === null || !isLater(to, from)) return false;
+    this.passed += count + messages.length + this.buffer.length + (this.lost?.count ?? 0);
+    this.buffer = [];
+    this.lost = null;
+    this.newest = to;
+    const rows = this.ahead ? this.rows.slice(0, -1) : this.rows;
+    this.rows = [...rows, { kind: "gap", key: AHEAD, from, to, count: null, loading: this.ahead?.loading ?? false }];
+    return true;
   }
 
   /** Takes in live messages; gives back those that were new. */
@@ -103,6 +149,7 @@ export class MessageWindow {
   /** Shows another part of the order, oldest first, and waits there. What is live goes on waiting beside it. */
   jump(messages: readonly ChatMessage[]): void {
     this.following = false;
+    this.passed = 0;
     this.incoming = [];
     this.buffer = [];
     this.lost = null;
@@ -131,6 +178,7 @@ export class MessageWindow {
   follow(): void {
     this.commit();
     this.following = true;
+    this.passed = 0;
     this.readBuffer(this.buffer.length);
     this.trimOldest(ROWS_KEPT);
   }
@@ -153,14 +201,17 @@ export class MessageWindow {
     if (!this.following) this.trimNewest();
   }
 
-  /** What a gap row stood for; `complete` when nothing of it is missing any more. */
-  fill(key: string, messages: readonly ChatMessage[], complete: boolean): void {
+  /** What a gap row stood for; `until` is the place up to which nothing of it is missing any more, if all was read. */
+  fill(key: string, messages: readonly ChatMessage[], until: string | null): void {
     this.rows = this.rows.flatMap((row): Row[] => {
       if (row.kind !== "gap" || row.key !== key) return [row];
       const found = messages.filter((m) => isLater(m.seq, row.from) && !isLater(m.seq, row.to));
+      if (key === AHEAD) this.passed = Math.max(0, this.passed - found.length);
       const rows = found.map((message) => messageRow(message, this.viewpoint));
       const last = found.at(-1);
-      if (complete || !last) return rows;
+      // It may have grown while it was read.
+      if (until !== null && isLater(row.to, until)) return [...rows, { ...row, from: until, loading: false }];
+      if (until !== null || !last) return rows;
       const count = row.count === null ? null : Math.max(0, row.count - found.length);
       return [...rows, { ...row, from: last.seq, count, loading: false }];
     });

@@ -242,14 +242,14 @@ describe("talking", () => {
       retry_after_ms: 1_200,
     });
     expect(log().pending).toMatchObject([{ status: "failed", code: "rate_limited" }]);
-    expect(room.refusal.getSnapshot()).toMatchObject({ code: "rate_limited", retryAt: timers.now() + 1_200 });
-    room.retry(first);
+    expect(room.talk.refusal.getSnapshot()).toMatchObject({ code: "rate_limited", retryAt: timers.now() + 1_200 });
+    room.talk.retry(first);
     expect(
       socket()
         .sentOf("send")
         .map((frame) => frame.nonce),
     ).toEqual([first, first]);
-    expect(room.refusal.getSnapshot()).toBeNull();
+    expect(room.talk.refusal.getSnapshot()).toBeNull();
   });
 
   it("sends again after a loss under the same nonce, and shows one line", async () => {
@@ -281,7 +281,7 @@ describe("talking", () => {
     const first = nonce();
     socket().say({ type: "error", code: "overloaded", detail: "", nonce: first, room: "bestie" });
     timers.advance(9_000);
-    room.retry(first);
+    room.talk.retry(first);
     timers.advance(9_000);
     expect(log().pending).toMatchObject([{ status: "sent" }]);
     timers.advance(1_000);
@@ -410,5 +410,120 @@ describe("people one does not want to hear", () => {
     expect(log().rows.every((row) => row.kind === "message" && row.muted)).toBe(true);
     muted.set("bob", false);
     expect(log().rows.some((row) => row.kind === "message" && row.muted)).toBe(false);
+  });
+});
+
+describe("a feed that is a sample", () => {
+  const sampled = (skipped: number, ...messages: object[]) => {
+    socket().say({ type: "messages", room: "bestie", messages, skipped });
+    timers.advance(20);
+  };
+  const seqs = () => log().rows.map((row) => (row.kind === "message" ? Number(row.message.seq) : row.kind));
+
+  it("says how much of the room it shows, until nothing is left out for a while", async () => {
+    await start(false);
+    sampled(180, messageAt(200), messageAt(201));
+    timers.advance(1_000);
+    expect(room.vitals.getSnapshot()).toMatchObject({
+      sampled: true,
+      shownPerSecond: 2,
+      passingPerSecond: 182,
+      passedBy: 180,
+    });
+    timers.advance(3_000);
+    expect(room.vitals.getSnapshot().sampled).toBe(true);
+    timers.advance(3_000);
+    expect(room.vitals.getSnapshot()).toMatchObject({ sampled: false, passedBy: 0, shownPerSecond: 0 });
+  });
+
+  it("shows the whole one when that is wanted, from where it stopped", async () => {
+    await start(false);
+    room.setFeed("full");
+    expect(socket().sentOf("join").at(-1)).toMatchObject({ feed: "full", after: "10", epoch: "e1" });
+    joined({ recovered: true, seq: "12", history: messagesFrom(11, 12) });
+    expect(seqs()).toEqual([8, 9, 10, 11, 12]);
+  });
+
+  it("misses nothing for who waits: what was left out is read from the history", async () => {
+    await start(false);
+    room.pause();
+    arrive(messageAt(11));
+    sampled(88, messageAt(100));
+    expect(log()).toMatchObject({ waiting: 90, away: true });
+    expect(seqs()).toEqual([8, 9, 10, "gap"]);
+    pages["after=10"] = { messages: messagesFrom(11, 60), next_before: null, next_after: "60" };
+    room.readOn();
+    // It grows while it is read.
+    sampled(19, messageAt(120));
+    await network();
+    expect(seqs().slice(-2)).toEqual([60, "gap"]);
+    pages["after=60"] = { messages: messagesFrom(61, 120), next_before: null, next_after: null };
+    room.readOn();
+    await network();
+    expect(seqs()).toEqual(Array.from({ length: 113 }, (_, at) => 8 + at));
+    room.readOn();
+    expect(log()).toMatchObject({ following: true, waiting: 0 });
+    arrive(messageAt(121));
+    expect(seqs().at(-1)).toBe(121);
+  });
+
+  it("puts a line of one's own that comes late where it belongs, once, and calls where one hears them", async () => {
+    await start(true);
+    sampled(10, messageAt(20), messageAt(30));
+    room.send("late", null);
+    socket().say({ type: "ack", nonce: nonce(), id: "m1", seq: "25", sent_at: 1 });
+    sampled(0, own(25, "Late, bestie!", "m1"));
+    sampled(0, own(25, "Late, bestie!", "m1"), messageAt(27, { mentions: ["ada"] }));
+    expect(seqs()).toEqual([8, 9, 10, 20, 25, 27, 30]);
+    expect(log().pending).toEqual([]);
+    expect(room.calls.getSnapshot().map((message) => message.seq)).toEqual(["27"]);
+  });
+});
+
+describe("slow mode", () => {
+  const slow = { slow_mode_seconds: 30, emote_only: false, unique_chat: false };
+
+  it("counts from one's last line, and says what waits as soon as one may", async () => {
+    await start(true, { settings: slow });
+    expect(room.talk.arm("too early", null)).toBe(false);
+    room.send("first", null);
+    socket().say({ type: "ack", nonce: nonce(), id: "m1", seq: "11", sent_at: 1 });
+    expect(room.talk.nextAt.getSnapshot()).toBe(timers.now() + 30_000);
+    expect(room.talk.arm("second", null)).toBe(true);
+    expect(room.talk.arm("third", null)).toBe(false);
+    timers.advance(29_000);
+    expect(socket().sentOf("send").length).toBe(1);
+    timers.advance(1_000);
+    expect(socket().sentOf("send").at(-1)?.text).toBe("second");
+    expect(room.talk.armed.getSnapshot()).toBeNull();
+    expect(room.talk.nextAt.getSnapshot()).toBeNull();
+  });
+
+  it("gives back what waited, and lets go when it ends", async () => {
+    await start(true, { settings: slow });
+    room.send("first", null);
+    socket().say({ type: "ack", nonce: nonce(), id: "m1", seq: "11", sent_at: 1 });
+    room.talk.arm("second", null);
+    expect(room.talk.disarm()).toBe("second");
+    room.talk.arm("third", null);
+    socket().say({ type: "room", room: "bestie", settings: { ...slow, slow_mode_seconds: 0 }, viewers: 1 });
+    expect(socket().sentOf("send").at(-1)?.text).toBe("third");
+  });
+
+  it("waits as long as a refusal says, and not at all for those it does not hold", async () => {
+    await start(true, { settings: slow, you: { role: "moderator" } });
+    room.send("first", null);
+    socket().say({ type: "ack", nonce: nonce(), id: "m1", seq: "11", sent_at: 1 });
+    expect(room.talk.nextAt.getSnapshot()).toBeNull();
+    room.send("second", null);
+    socket().say({
+      type: "error",
+      code: "slow_mode",
+      detail: "",
+      nonce: nonce(),
+      room: "bestie",
+      retry_after_ms: 4_000,
+    });
+    expect(room.talk.nextAt.getSnapshot()).toBe(timers.now() + 4_000);
   });
 });

@@ -7,15 +7,14 @@ import type { Connection, RoomReader } from "./connection";
 import { readGap } from "./gap-pages";
 import { MessageWindow } from "./message-window";
 import type { Muted } from "./muted";
-import { newNonce } from "./nonce";
-import { Outbox } from "./outbox";
 import { type Person, Recall, type Thread } from "./recall";
-import { type Ban, EMPTY_LOG, EMPTY_VITALS, type LogSnapshot, type Refusal, type RoomVitals } from "./room-state";
+import { RoomGauge } from "./room-gauge";
+import { type Ban, EMPTY_LOG, type LogSnapshot, type RoomVitals } from "./room-state";
 import type { Session } from "./session";
 import { Signal } from "./signal";
+import { Talk } from "./talk";
 import { firstAfter, placeBefore, timeOfId } from "./time-search";
 import type { Cancel, Timers } from "./timers";
-import { Barometer } from "./weather";
 
 /** A screenful; the room's beginning is fetched as one scrolls. */
 const HISTORY_ON_JOIN = 30;
@@ -25,13 +24,8 @@ const GAP_PAGES = 5;
 /** What is shown around a time that was jumped to: some context before it, and what followed. */
 const JUMP_BEFORE = 20;
 const JUMP_AFTER = 60;
-/** No answer to a line in this time: it is shown as unanswered and can be sent again. */
-const ANSWER_WITHIN_MS = 10_000;
-/** An accepted line whose message did not come (a sampled feed may leave it out) is fetched. */
-const APPEAR_WITHIN_MS = 2_000;
 /** No answer to a join in this time: it is told, and asked again. */
 const JOIN_WITHIN_MS = 10_000;
-const PULSE_SAMPLES = 60;
 const CALLS_KEPT = 50;
 
 /**
@@ -44,10 +38,10 @@ export class RoomSession implements RoomReader {
     return this.window.newestSeq;
   }
   readonly log = new Signal<LogSnapshot>(EMPTY_LOG);
-  readonly vitals = new Signal<RoomVitals>(EMPTY_VITALS);
-  /** Messages a second over the last minute, one sample a second, oldest first. */
-  readonly pulse = new Signal<readonly number[]>([]);
-  readonly refusal = new Signal<Refusal | null>(null);
+  readonly gauge = new RoomGauge();
+  readonly vitals = this.gauge.vitals;
+  readonly pulse = this.gauge.pulse;
+  readonly talk: Talk;
   readonly ban = new Signal<Ban | null>(null);
   /** How many messages the last reconnect brought; null once that was told. */
   readonly caughtUp = new Signal<number | null>(null);
@@ -59,10 +53,8 @@ export class RoomSession implements RoomReader {
   readonly calls = new Signal<readonly ChatMessage[]>([]);
 
   private readonly window: MessageWindow;
-  private readonly outbox = new Outbox();
   private readonly recall = new Recall();
   private readonly clock: CommitClock;
-  private readonly barometer = new Barometer();
   private phase: LogSnapshot["phase"] = "joining";
   private older: LogSnapshot["older"] = "idle";
   private jump: LogSnapshot["jump"] = "idle";
@@ -71,7 +63,6 @@ export class RoomSession implements RoomReader {
   private startSeq: string | null = null;
   private epoch: string | null = null;
   private feed: RoomVitals["feed"] = "auto";
-  private shownSincePulse = 0;
   private joinedBefore = false;
   private cancelJoinWatch: Cancel = () => {};
   private stops: Cancel[] = [];
@@ -91,14 +82,22 @@ export class RoomSession implements RoomReader {
     this.session = deps.session;
     this.muted = deps.muted;
     this.timers = deps.timers;
-    const outbox = this.outbox;
     const session = this.session;
+    this.talk = new Talk({
+      slug,
+      ...deps,
+      changed: () => this.publish(),
+      known: (id) => this.window.has(id),
+      found: (message) => this.arrived([message], 0),
+      pace: () => this.pace(),
+    });
+    const { talk } = this;
     this.window = new MessageWindow({
       get username() {
         return session.user?.username ?? null;
       },
       muted: (username) => deps.muted.has(username),
-      ownLine: (id) => outbox.ownLine(id),
+      ownLine: (id) => talk.ownLine(id),
     });
     this.clock = new CommitClock({ commit: () => this.commit(), screen: deps.screen, timers: deps.timers });
   }
@@ -118,7 +117,7 @@ export class RoomSession implements RoomReader {
     this.stops = [];
     this.clock.stop();
     this.cancelJoinWatch();
-    this.outbox.unsent();
+    this.talk.stop();
   }
 
   /** The page became visible. */
@@ -246,7 +245,7 @@ export class RoomSession implements RoomReader {
     try {
       const { found, complete } = await readGap(this.api, this.slug, gap, pages);
       this.recall.takeOlder(found);
-      this.window.fill(key, found, complete);
+      this.window.fill(key, found, complete ? gap.to : null);
     } catch {
       this.window.gapLoading(key, false);
     }
@@ -255,35 +254,17 @@ export class RoomSession implements RoomReader {
 
   setFeed(feed: RoomVitals["feed"]): void {
     this.feed = feed;
-    this.vitals.update((vitals) => ({ ...vitals, feed }));
+    this.gauge.set({ feed });
     this.connection.rejoin(this);
   }
 
   /** Says something; false when too many lines are still on the way. */
   send(text: string, replyTo: string | null): boolean {
-    const line = this.outbox.add(newNonce(), text, replyTo);
-    if (!line) return false;
+    if (!this.talk.send(text, replyTo)) return false;
     const answered = replyTo === null ? null : this.recall.get(replyTo);
     if (answered) this.recall.talkedWith(answered.user.username);
-    this.refusal.set(null);
-    this.transmit(line.nonce);
     this.follow();
     return true;
-  }
-
-  retry(nonce: string): void {
-    this.refusal.set(null);
-    this.outbox.mark(nonce, { status: "waiting", code: null });
-    this.transmit(nonce);
-    this.publish();
-  }
-
-  /** Gives a failed line up; its text goes back to whoever wants to change it. */
-  discard(nonce: string): string | null {
-    const text = this.outbox.get(nonce)?.text ?? null;
-    this.outbox.drop(nonce);
-    this.publish();
-    return text;
   }
 
   /** People to complete a name with. */
@@ -304,20 +285,16 @@ export class RoomSession implements RoomReader {
     return this.recall.thread(id);
   }
 
-  clearRefusal(): void {
-    this.refusal.set(null);
-  }
-
   toldCaughtUp(): void {
     this.caughtUp.set(null);
   }
 
   /** After a reload the server still knows what its author typed. */
   async revealOriginal(message: ChatMessage): Promise<void> {
-    if (this.outbox.ownLine(message.id)) return;
+    if (this.talk.ownLine(message.id)) return;
     const text = await this.api.original(this.slug, message.id).catch(() => null);
     if (text === null) return;
-    this.outbox.learn(message.id, text);
+    this.talk.learn(message.id, text);
     this.window.refresh();
     this.publish();
   }
@@ -344,7 +321,7 @@ export class RoomSession implements RoomReader {
         this.joined(frame);
         return;
       case "messages":
-        this.arrived(frame.messages);
+        this.arrived(frame.messages, frame.skipped);
         return;
       case "gap":
         this.window.takeGap(frame.from, frame.to);
@@ -365,7 +342,8 @@ export class RoomSession implements RoomReader {
         this.tellVitals(frame);
         return;
       case "ack":
-        this.accepted(frame);
+        if (this.talk.accepted(frame)) this.window.refresh();
+        this.clock.request();
         return;
       case "error":
         this.refused(frame);
@@ -384,13 +362,13 @@ export class RoomSession implements RoomReader {
   }
 
   authed(): void {
-    for (const line of this.outbox.lines) if (line.status === "waiting") this.transmit(line.nonce);
+    this.talk.authed();
     this.publish();
   }
 
   lost(): void {
     this.cancelJoinWatch();
-    this.outbox.unsent();
+    this.talk.lost();
     this.publish();
   }
 
@@ -430,90 +408,62 @@ export class RoomSession implements RoomReader {
       this.startSeq = first?.seq ?? null;
     }
     if (this.joinedBefore) this.caughtUp.set(fresh.length);
-    for (const message of fresh) this.outbox.match(message);
+    for (const message of fresh) this.talk.match(message);
     this.epoch = frame.epoch;
     this.joinedBefore = true;
     this.phase = "live";
-    this.vitals.update((vitals) => ({ ...vitals, role: frame.you.role }));
+    this.gauge.set({ role: frame.you.role });
     this.tellVitals({ ...frame, messages_per_second: this.vitals.getSnapshot().messagesPerSecond });
     this.commit();
   }
 
-  private arrived(messages: readonly ChatMessage[]): void {
-    const fresh = this.window.take(messages);
-    this.recall.take(fresh);
-    this.shownSincePulse += fresh.length;
+  private arrived(messages: readonly ChatMessage[], skipped: number): void {
+    this.gauge.count(messages.length, skipped, this.timers.now());
     const me = this.session.user?.username;
+    const fromHistory = skipped > 0 && this.window.skip(skipped, messages);
+    const taken = fromHistory ? messages : this.window.take(messages);
+    const fresh = me === undefined ? taken : [...taken, ...this.late(messages, taken, me)];
+    this.recall.take(fresh);
     if (me !== undefined) for (const message of fresh) this.noticeMine(message, me);
     this.heard.set(fresh.filter((message) => message.user.username !== me && !this.muted.has(message.user.username)));
     this.clock.arrived(fresh.length);
   }
 
+  /** A sampled feed brings what concerns the reader beside the rest, and so perhaps after its place went by. */
+  private late(messages: readonly ChatMessage[], taken: readonly ChatMessage[], me: string): ChatMessage[] {
+    return messages.filter((message) => {
+      if (!concerns(message, me) || taken.includes(message)) return false;
+      if (message.user.username === me) this.talk.match(message);
+      return this.window.insert(message);
+    });
+  }
+
   private noticeMine(message: ChatMessage, me: string): void {
-    if (message.user.username === me) this.outbox.match(message);
-    else if (message.mentions.includes(me) || message.reply_to?.username === me) {
+    if (message.user.username === me) this.talk.match(message);
+    else if (concerns(message, me)) {
       if (this.muted.has(message.user.username)) return;
       this.recall.talkedWith(message.user.username);
       this.calls.update((calls) => [...calls, message].slice(-CALLS_KEPT));
     }
   }
 
-  private accepted(ack: FrameOf<"ack">): void {
-    if (!this.outbox.accept(ack.nonce, ack.id, ack.seq)) return;
-    const newest = this.window.newestSeq;
-    if (newest !== null && BigInt(ack.seq) <= BigInt(newest)) {
-      this.outbox.drop(ack.nonce);
-      this.window.refresh();
-    } else {
-      this.timers.after(APPEAR_WITHIN_MS, () => void this.fetchOwn(ack));
-    }
-    this.clock.request();
-  }
-
-  /** The room's feed left one's own message out. */
-  private async fetchOwn(ack: FrameOf<"ack">): Promise<void> {
-    if (!this.outbox.get(ack.nonce)) return;
-    const query = { after: seqBefore(ack.seq), before: seqAfter(ack.seq), limit: 1 };
-    const page = await this.api.messages(this.slug, query).catch(() => null);
-    const message = page?.messages.find((candidate) => candidate.id === ack.id);
-    if (message) this.arrived([message]);
-    if (message || page) this.outbox.drop(ack.nonce);
-    this.clock.request();
-  }
-
   private refused(frame: FrameOf<"error">): void {
-    const retryAt = frame.retry_after_ms === undefined ? null : this.timers.now() + frame.retry_after_ms;
-    if (frame.nonce === undefined) {
-      if (frame.code === "room_not_found" || frame.code === "not_found") {
-        this.cancelJoinWatch();
-        this.phase = "missing";
-        this.publish();
-      } else this.refusal.set({ code: frame.code, detail: frame.detail, retryAt });
-      return;
-    }
-    if (!this.outbox.get(frame.nonce)) return;
-    this.outbox.mark(frame.nonce, { status: "failed", code: frame.code });
-    this.refusal.set({ code: frame.code, detail: frame.detail, retryAt });
-    this.publish();
+    if (frame.nonce === undefined && (frame.code === "room_not_found" || frame.code === "not_found")) {
+      this.cancelJoinWatch();
+      this.phase = "missing";
+      this.publish();
+    } else this.talk.refused(frame);
   }
 
-  private transmit(nonce: string): void {
-    const line = this.outbox.get(nonce);
-    if (!line || !this.connection.authed) return;
-    const reply = line.replyTo === null ? {} : { reply_to: line.replyTo };
-    if (!this.connection.write({ type: "send", room: this.slug, text: line.text, nonce, ...reply })) return;
-    const sentAt = this.timers.now();
-    this.outbox.mark(nonce, { status: "sent", code: null, sentAt });
-    this.timers.after(ANSWER_WITHIN_MS, () => {
-      const now = this.outbox.get(nonce);
-      if (now?.status !== "sent" || now.sentAt !== sentAt) return;
-      this.outbox.mark(nonce, { status: "failed", code: "unanswered" });
-      this.publish();
-    });
+  /** How long slow mode makes one wait between two lines. */
+  private pace(): number {
+    const { role, settings } = this.vitals.getSnapshot();
+    return role === "viewer" ? settings.slow_mode_seconds * 1_000 : 0;
   }
 
   private viewerChanged(): void {
     this.ban.set(null);
+    this.talk.freed();
     this.window.refresh();
     this.publish();
   }
@@ -543,30 +493,16 @@ export class RoomSession implements RoomReader {
   }
 
   private tellVitals(frame: Pick<FrameOf<"room">, "viewers" | "settings" | "pinned" | "messages_per_second">): void {
-    this.vitals.update((vitals) => ({
-      ...vitals,
-      viewers: frame.viewers,
-      messagesPerSecond: frame.messages_per_second,
-      settings: frame.settings,
-      pinned: frame.pinned,
-      weather: this.barometer.read(frame.messages_per_second, this.timers.now()),
-    }));
+    const slow = this.vitals.getSnapshot().settings.slow_mode_seconds;
+    this.gauge.told(frame, this.timers.now());
+    if (frame.settings.slow_mode_seconds < slow) this.talk.freed();
   }
 
   /** Once a second: the minute's graph moves on, also through silence. */
   private beat(): void {
     const cancel = this.timers.after(1_000, () => {
       this.stops = this.stops.filter((stop) => stop !== cancel);
-      const rate = this.vitals.getSnapshot().messagesPerSecond;
-      this.pulse.update((samples) => [...samples, rate].slice(-PULSE_SAMPLES));
-      const shown = this.shownSincePulse;
-      this.shownSincePulse = 0;
-      const weather = this.barometer.read(rate, this.timers.now());
-      this.vitals.update((vitals) =>
-        vitals.shownPerSecond === shown && vitals.weather === weather
-          ? vitals
-          : { ...vitals, shownPerSecond: shown, weather },
-      );
+      this.gauge.tick(this.timers.now());
       this.beat();
     });
     this.stops.push(cancel);
@@ -594,7 +530,7 @@ export class RoomSession implements RoomReader {
     this.log.set({
       phase: this.phase,
       rows: this.window.rows,
-      pending: this.outbox.shown,
+      pending: this.talk.lines,
       following: this.window.following,
       waiting: this.window.waiting,
       older: this.older,
@@ -603,3 +539,6 @@ export class RoomSession implements RoomReader {
     });
   }
 }
+
+const concerns = (message: ChatMessage, me: string): boolean =>
+  message.user.username === me || message.mentions.includes(me) || message.reply_to?.username === me;

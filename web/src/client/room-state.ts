@@ -24,8 +24,14 @@ export interface RoomVitals {
   role: Role;
   viewers: number;
   messagesPerSecond: number;
-  /** Messages a second that reach this page; less than the room's in a storm. */
+  /** Messages a second that reach this page; less than the room's where the feed is a sample. */
   shownPerSecond: number;
+  /** All messages a second, those that the feed leaves out included. */
+  passingPerSecond: number;
+  /** How many were left out since the feed began to be a sample. */
+  passedBy: number;
+  /** The feed leaves messages out, or did a moment ago. */
+  sampled: boolean;
   weather: Weather;
   settings: RoomSettings;
   pinned: Omit<Message, "room"> | null;
@@ -60,6 +66,9 @@ export const EMPTY_VITALS: RoomVitals = {
   viewers: 0,
   messagesPerSecond: 0,
   shownPerSecond: 0,
+  passingPerSecond: 0,
+  passedBy: 0,
+  sampled: false,
   weather: "calm",
   settings: { slow_mode_seconds: 0, emote_only: false, unique_chat: false },
   pinned: null,

@@ -8,3 +8,9 @@ interface Watchable<T> {
 export function useSignal<T>(signal: Watchable<T>): T {
   return useSyncExternalStore(signal.subscribe, signal.getSnapshot, signal.getSnapshot);
 }
+
+/** A part of a value, for those who are not to render when the rest of it changes. The part keeps its identity. */
+export function useSignalPart<T, P>(signal: Watchable<T>, part: (value: T) => P): P {
+  const read = () => part(signal.getSnapshot());
+  return useSyncExternalStore(signal.subscribe, read, read);
+}

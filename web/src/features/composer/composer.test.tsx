@@ -4,12 +4,15 @@ import { Api } from "../../client/api";
 import { Recall } from "../../client/recall";
 import type { Refusal } from "../../client/room-state";
 import { MemoryStorage } from "../../client/storage";
+import type { Armed } from "../../client/talk";
+import type { RoomSettings } from "../../protocol/__generated__/protocol";
 import { messageAt } from "../../testing/messages";
 import { Composer } from "./composer";
 import { Draft } from "./draft";
 
 let storage: MemoryStorage;
 let sent: string[];
+let armed: string[];
 let wanted: string[];
 let accepts: boolean;
 let recall: Recall;
@@ -18,7 +21,16 @@ const api = new Api(async (input, init) =>
   Response.json({ text: `${input.includes("bestie") ? "Bestie" : "?"}: ${JSON.parse(String(init.body)).text}` }),
 );
 
-function show(part: { member?: boolean; refusal?: Refusal | null; banned?: string | null } = {}) {
+interface Shown {
+  member?: boolean;
+  refusal?: Refusal | null;
+  banned?: string | null;
+  modes?: RoomSettings;
+  nextAt?: number;
+  armed?: Armed;
+}
+
+function show(part: Shown = {}) {
   return render(
     <Composer
       api={api}
@@ -28,6 +40,9 @@ function show(part: { member?: boolean; refusal?: Refusal | null; banned?: strin
       member={part.member ?? true}
       refusal={part.refusal ?? null}
       banned={part.banned ?? null}
+      modes={part.modes ?? { slow_mode_seconds: 0, emote_only: false, unique_chat: false }}
+      nextAt={part.nextAt ?? null}
+      armed={part.armed ?? null}
       replyingTo={null}
       find={(part) => recall.named(part, 8, null)}
       onCancelReply={() => {}}
@@ -35,6 +50,11 @@ function show(part: { member?: boolean; refusal?: Refusal | null; banned?: strin
         sent.push(text);
         return accepts;
       }}
+      onArm={(text) => {
+        armed.push(text);
+        return true;
+      }}
+      onDisarm={() => part.armed?.text ?? null}
       onJoin={(text) => wanted.push(text)}
       onTyped={() => {}}
       onLeave={() => {}}
@@ -49,6 +69,7 @@ const press = (key: string, more: object = {}) => fireEvent.keyDown(box(), { key
 beforeEach(() => {
   storage = new MemoryStorage();
   sent = [];
+  armed = [];
   wanted = [];
   accepts = true;
   recall = new Recall();
@@ -217,6 +238,35 @@ describe("refusals", () => {
     press("Enter");
     expect(sent).toEqual([]);
     expect(screen.getByRole("alert").textContent).toBe("A moderator banned you.");
+  });
+});
+
+describe("slow mode", () => {
+  const modes = { slow_mode_seconds: 30, emote_only: false, unique_chat: true };
+
+  it("is told where one types, with the time to wait on the button", () => {
+    show({ modes, nextAt: Date.now() + 6_500 });
+    expect(screen.getByText("Slow mode: one line every 30 s · Each line only once.")).toBeDefined();
+    expect(screen.getByRole("button", { name: "Send when slow mode allows, in 7 s" })).toBeDefined();
+  });
+
+  it("takes a line that goes out by itself, and one only", () => {
+    show({ modes, nextAt: Date.now() + 6_500 });
+    type("as soon as I may");
+    press("Enter");
+    expect(sent).toEqual([]);
+    expect(armed).toEqual(["as soon as I may"]);
+    expect(box().value).toBe("");
+  });
+
+  it("gives the line back with Escape, in front of what was typed since", () => {
+    show({ modes, nextAt: Date.now() + 6_500, armed: { text: "waits", replyTo: null, at: 1 } });
+    expect(screen.getByRole("status").textContent).toContain("waits");
+    type("and more");
+    press("Enter");
+    expect(armed).toEqual([]);
+    press("Escape");
+    expect(box().value).toBe("waits and more");
   });
 });
 

@@ -10,6 +10,8 @@ import {
 } from "react";
 import type { Api } from "../../client/api";
 import type { Refusal } from "../../client/room-state";
+import type { Armed } from "../../client/talk";
+import type { RoomSettings } from "../../protocol/__generated__/protocol";
 import { Button, IconButton } from "../../ui/button";
 import { Icon } from "../../ui/icon";
 import { problemText } from "../../ui/problem-text";
@@ -26,6 +28,7 @@ import {
 } from "./completion";
 import styles from "./composer.module.css";
 import type { Draft } from "./draft";
+import { modesText } from "./modes";
 import { NameList, optionId } from "./name-list";
 import { SentHistory } from "./sent-history";
 import { usePreview } from "./use-preview";
@@ -56,12 +59,21 @@ interface Props {
   /** Null while nothing is wrong. */
   refusal: Refusal | null;
   banned: string | null;
+  modes: RoomSettings;
+  /** When slow mode lets one speak again; null if one may now. */
+  nextAt: number | null;
+  /** What is said by itself then. */
+  armed: Armed | null;
   replyingTo: { displayName: string; excerpt: string } | null;
   /** People whose names may be completed. */
   find: FindPeople;
   onCancelReply: () => void;
   /** False when it was not taken; the text stays. */
   onSend: (text: string) => boolean;
+  /** Says it when slow mode allows; false when something waits for that already. */
+  onArm: (text: string) => boolean;
+  /** Gives back what waits. */
+  onDisarm: () => string | null;
   /** An anonymous reader wants to say this. */
   onJoin: (text: string) => void;
   onTyped: () => void;
@@ -71,7 +83,7 @@ interface Props {
 }
 
 export function Composer(props: Props) {
-  const { api, room, draft, member, refusal, banned } = props;
+  const { api, room, draft, member, refusal, banned, armed } = props;
   const [text, setText] = useState(() => draft.read());
   const [completion, setCompletion] = useState<Completion | null>(null);
   const box = useRef<HTMLTextAreaElement>(null);
@@ -81,10 +93,11 @@ export function Composer(props: Props) {
   const id = useId();
   const preview = usePreview(api, room, text);
   const secondsLeft = useSecondsLeft(refusal?.retryAt ?? null);
+  const toWait = useSecondsLeft(props.nextAt);
 
   const trimmed = text.trim();
   const left = CODE_POINTS_MAX - [...trimmed].length;
-  const ready = trimmed !== "" && left >= 0 && banned === null;
+  const ready = trimmed !== "" && left >= 0 && banned === null && !(toWait > 0 && armed !== null);
 
   const change = (next: string) => {
     // Lines are single: a pasted paragraph becomes one line.
@@ -181,9 +194,16 @@ export function Composer(props: Props) {
       props.onJoin(trimmed);
       return;
     }
-    if (!props.onSend(trimmed)) return;
+    if (!(toWait > 0 ? props.onArm(trimmed) : props.onSend(trimmed))) return;
     draft.remember(trimmed);
     change("");
+  };
+
+  /** What waits for slow mode comes back in front of what was typed since. */
+  const disarm = () => {
+    const waiting = props.onDisarm();
+    if (waiting !== null) change(trimmed === "" ? waiting : `${waiting} ${text}`);
+    box.current?.focus();
   };
 
   const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
@@ -195,6 +215,10 @@ export function Composer(props: Props) {
       event.preventDefault();
       submit();
     } else if (event.key === "Escape") {
+      if (armed) {
+        disarm();
+        return;
+      }
       if (props.replyingTo) props.onCancelReply();
       else if (value === "") props.onLeave();
       event.currentTarget.blur();
@@ -240,6 +264,18 @@ export function Composer(props: Props) {
           </IconButton>
         </div>
       )}
+      {armed && (
+        <div className={styles.reply} role="status">
+          <Icon name="clock" size={16} />
+          <span className={styles.replyText}>
+            Goes out <span aria-hidden="true">{toWait > 0 ? `in ${toWait} s` : "now"}</span>
+            <span className="visually-hidden">when slow mode allows</span>: <bdi>{armed.text}</bdi>
+          </span>
+          <IconButton className={styles.small} label="Don't send it (Esc)" onClick={disarm}>
+            <Icon name="close" size={16} />
+          </IconButton>
+        </div>
+      )}
       {completion && (
         <NameList
           id={`${id}-names`}
@@ -279,13 +315,20 @@ export function Composer(props: Props) {
           }}
           onKeyDown={onKeyDown}
         />
-        <Button kind="primary" type="submit" className={styles.send} disabled={!ready}>
-          {member ? "Send" : "Join to send"}
+        <Button
+          kind="primary"
+          type="submit"
+          className={styles.send}
+          disabled={!ready}
+          aria-label={member && toWait > 0 ? `Send when slow mode allows, in ${toWait} s` : undefined}
+        >
+          {!member ? "Join to send" : toWait > 0 ? <span className={styles.wait}>{toWait} s</span> : "Send"}
         </Button>
       </div>
       <div className={styles.note}>
         <p id={`${id}-note`} className={trouble ? styles.trouble : undefined} role={trouble ? "alert" : undefined}>
           {trouble ??
+            modesText(props.modes) ??
             (member
               ? "Enter sends. Nobody sees it the way you typed it."
               : "You are reading along. Talking takes a name.")}

@@ -219,13 +219,13 @@ export function MessageList(props: Props) {
         room.follow();
         return;
       case "retry":
-        room.retry(nonce);
+        room.talk.retry(nonce);
         return;
       case "edit":
-        onEdit(room.discard(nonce) ?? "");
+        onEdit(room.talk.discard(nonce) ?? "");
         return;
       case "discard":
-        room.discard(nonce);
+        room.talk.discard(nonce);
     }
   };
 

@@ -27,7 +27,6 @@ export function RoomHeader(props: Props) {
   const { room, title, description, onRooms, onCalls, onTime, unseenCalls, newsElsewhere, actions } = props;
   const vitals = useSignal(room.vitals);
   const { following } = useSignal(room.log);
-  const sampled = vitals.shownPerSecond < vitals.messagesPerSecond * 0.8 && vitals.weather === "storm";
   return (
     <header className={styles.header}>
       <RoomMark title={title} size="large" />
@@ -51,26 +50,9 @@ export function RoomHeader(props: Props) {
         </span>
         <span className={styles.weather} title={`${rate(vitals.messagesPerSecond)} messages a second`}>
           <WeatherBadge weather={vitals.weather} />
-          {vitals.weather !== "calm" && !sampled && (
-            <span className={styles.rate}>{rate(vitals.messagesPerSecond)}/s</span>
-          )}
-          {sampled && (
-            <span className={styles.rate}>
-              showing {rate(vitals.shownPerSecond)} of {rate(vitals.messagesPerSecond)}/s
-            </span>
-          )}
+          {vitals.weather !== "calm" && <span className={styles.rate}>{rate(vitals.messagesPerSecond)}/s</span>}
         </span>
       </div>
-      {(vitals.weather === "storm" || vitals.feed === "full") && (
-        <button
-          type="button"
-          className={styles.feed}
-          aria-pressed={vitals.feed === "full"}
-          onClick={() => room.setFeed(vitals.feed === "full" ? "auto" : "full")}
-        >
-          Show all
-        </button>
-      )}
       <IconButton className={styles.time} label="Go to a time" onClick={onTime}>
         <Icon name="clock" />
       </IconButton>
