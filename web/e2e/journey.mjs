@@ -1,14 +1,16 @@
 /**
  * The whole product in one journey, in real browsers against a running server:
  *
- *     node e2e/journey.mjs http://127.0.0.1:8080 [--shots DIR]
+ *     node e2e/journey.mjs http://127.0.0.1:8080 [--shots DIR] [--only PART]
  *
  * It registers a new account each time and leaves messages in the room `bestie`.
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { axeFindings, People } from "./browser.mjs";
 import { Checks, check, equal, Stop } from "./checks.mjs";
+import { feeds } from "./feeds.mjs";
 import { hostile } from "./hostile.mjs";
 import { together } from "./together.mjs";
 
@@ -23,12 +25,19 @@ const HOSTILE = [
 /** What travels for the first page, compressed. */
 const FIRST_LOAD_MAX = 200_000;
 
-const [base, ...rest] = process.argv.slice(2);
-if (!base || !URL.canParse(base)) {
-  console.error("usage: node e2e/journey.mjs BASE_URL [--shots DIR]");
+/** What follows the walk; any of it can be run alone by its name. */
+const PARTS = { together, hostile, feeds };
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { shots: { type: "string" }, only: { type: "string" } },
+});
+const [base] = positionals;
+if (!base || !URL.canParse(base) || (values.only && !Object.hasOwn(PARTS, values.only))) {
+  console.error(`usage: node e2e/journey.mjs BASE_URL [--shots DIR] [--only ${Object.keys(PARTS).join("|")}]`);
   process.exit(64);
 }
-const shots = rest[0] === "--shots" ? rest[1] : undefined;
+const { shots } = values;
 if (shots) mkdirSync(shots, { recursive: true });
 
 const checks = new Checks();
@@ -67,6 +76,10 @@ async function clean(page, where) {
 }
 
 try {
+  if (values.only) {
+    await PARTS[values.only]({ checks, people, base, shot });
+    throw new Stop();
+  }
   const ines = await people.arrive("ines");
 
   await checks.step("the landing page shows three rooms", async () => {
@@ -224,8 +237,7 @@ try {
     }
   });
 
-  await together({ checks, people, base, shot });
-  await hostile({ checks, base, shot });
+  for (const part of Object.values(PARTS)) await part({ checks, people, base, shot });
 
   await checks.step("no page complained and the policy was kept", async () => {
     // Whoever is logged out from elsewhere finds that out by a refused call, and the browser says so.
