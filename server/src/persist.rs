@@ -209,9 +209,28 @@ struct Judge {
     judged: Offset,
     /// Second records among those that were judged and may be read again.
     repeated: HashSet<u64>,
+    /// All second records after this one, as far as was judged, are in `repeated`.
+    remembers_after: Offset,
 }
 
 impl Judge {
+    /// Ready for what comes after this record.
+    async fn after(
+        log: &dyn EventLog,
+        partition: Partition,
+        at: Offset,
+        world: Arc<dyn World>,
+    ) -> Result<Self, ReadError> {
+        let repeats = Repeats::before(log, partition, at, world.now()).await?;
+        Ok(Self { repeats, world, judged: at, repeated: HashSet::new(), remembers_after: at })
+    }
+
+    /// Nothing before this will be read again, as far as one knows.
+    fn forget_before(&mut self, certain: Offset) {
+        self.repeated.retain(|at| *at > certain.0);
+        self.remembers_after = self.remembers_after.max(certain);
+    }
+
     fn is_message(&mut self, logged: &Logged) -> bool {
         let at = Offset(logged.seq.0);
         if at > self.judged {
@@ -324,8 +343,7 @@ impl Persister {
             }
         };
         let judge = if log.is_shared() {
-            let repeats = Repeats::before(log.as_ref(), partition, at, world.now()).await?;
-            Some(Judge { repeats, world: world.clone(), judged: at, repeated: HashSet::new() })
+            Some(Judge::after(log.as_ref(), partition, at, world.clone()).await?)
         } else {
             None
         };
@@ -427,6 +445,10 @@ impl Persister {
     }
 
     async fn step(&mut self) -> Result<(), StartError> {
+        if let Some(judge) = self.judge.as_mut().filter(|judge| self.at < judge.remembers_after) {
+            // It went back behind what it remembers: another process wrote that, or the marks ran ahead meanwhile.
+            *judge = Judge::after(self.log.as_ref(), self.partition, self.at, judge.world.clone()).await?;
+        }
         let records = self.log.read(self.partition, self.at, READ_RECORDS_MAX, READ_BYTES_MAX).await?;
         let Some(last) = records.last().map(|r| r.offset) else { return Ok(()) };
         let mut messages: Vec<_> =
@@ -453,8 +475,7 @@ impl Persister {
         if let Some(judge) = &mut self.judge {
             // A page that is read again may be shorter, and the store may lose what it took lately; what was judged was
             // judged all the same.
-            let certain = self.marks.certain(self.partition).min(last.0);
-            judge.repeated.retain(|at| *at > certain);
+            judge.forget_before(Offset(self.marks.certain(self.partition)).min(last));
         }
         Ok(())
     }

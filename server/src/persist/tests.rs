@@ -37,22 +37,27 @@ impl Bench {
         bench
     }
 
+    /// A record more; its place.
+    async fn append(&self, nonce: Option<&str>) -> Offset {
+        let author = Author {
+            id: UserId(1),
+            username: "ada".to_owned(),
+            display_name: "Ada".to_owned(),
+            color: "#112233".to_owned(),
+            badges: Vec::new(),
+        };
+        let text = admission::admit("hello").unwrap();
+        let draft = Draft { room: ROOM, author, text, reply_to: None, nonce: nonce.map(str::to_owned) };
+        let message = draft.into_styled(MessageId(uuid::Uuid::now_v7()), SENT_AT, None);
+        let record = Record::Message(Box::new(message)).encode();
+        self.log.append(P0, record.into()).unwrap().await.unwrap()
+    }
+
     /// So many messages more, and waits until they are stored.
     async fn say(&self, count: u64) {
         let mut last = Offset(0);
         for _ in 0..count {
-            let author = Author {
-                id: UserId(1),
-                username: "ada".to_owned(),
-                display_name: "Ada".to_owned(),
-                color: "#112233".to_owned(),
-                badges: Vec::new(),
-            };
-            let text = admission::admit("hello").unwrap();
-            let draft = Draft { room: ROOM, author, text, reply_to: None, nonce: None };
-            let message = draft.into_styled(MessageId(uuid::Uuid::now_v7()), SENT_AT, None);
-            let record = Record::Message(Box::new(message)).encode();
-            last = self.log.append(P0, record.into()).unwrap().await.unwrap();
+            last = self.append(None).await;
         }
         while self.marks.stored(P0) < last {
             sleep(Duration::from_millis(10)).await;
@@ -124,4 +129,40 @@ async fn a_checkpoint_found_at_the_start_is_nothing_that_was_written_lately() {
     assert_eq!(outage().await, Offset(1_000), "another process wrote these a moment ago");
     marks.learn(P0, Offset(1_005));
     assert_eq!(outage().await, Offset(1_005), "and it did so again");
+}
+
+/// The log of this bench is no shared one, so the judge comes by hand.
+#[tokio::test]
+async fn second_records_stay_second_ones_however_far_a_persister_goes_back() {
+    let bench = Bench { log: Arc::new(MemoryLog::new(1)), store: Arc::default(), marks: Marks::new(1) };
+    let world: Arc<dyn World> = Arc::new(Real);
+    let first = bench.append(Some("n")).await;
+    bench.append(Some("n")).await;
+    let third = bench.append(None).await;
+    let messages = [first.0, third.0];
+    let start = async || {
+        let (log, store) = (bench.log.clone(), bench.store.clone());
+        let mut persister = Persister::start(log, store, bench.marks.clone(), P0, &world).await.unwrap();
+        let judge = Judge::after(bench.log.as_ref(), P0, persister.at, world.clone()).await.unwrap();
+        persister.judge = Some(judge);
+        persister
+    };
+    let goes_back = async |persister: &mut Persister| {
+        bench.store.expire(SENT_AT.plus(1), 1_000).await.unwrap();
+        persister.marks.lost.send_modify(|lost| lost.from = Box::new([Some(0)]));
+        persister.go_back();
+        assert_eq!(persister.at, Offset(0));
+        persister.catch_up().await.unwrap();
+        bench.rows().await
+    };
+    let mut persister = start().await;
+    persister.catch_up().await.unwrap();
+    assert_eq!(bench.rows().await, messages);
+    // What it has judged itself and forgotten, as a checkpoint that was read meanwhile says that all is certain.
+    persister.judge.as_mut().unwrap().forget_before(third);
+    assert_eq!(goes_back(&mut persister).await, messages);
+    // What was judged before it came.
+    let mut later = start().await;
+    assert_eq!(later.at, third);
+    assert_eq!(goes_back(&mut later).await, messages);
 }
