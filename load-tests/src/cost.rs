@@ -1,4 +1,4 @@
-//! What a run costs others: CPU time of processes, and how far the persisters are behind. Linux only.
+//! What a run costs others: processor time and memory of processes, and how far the persisters are behind. Linux only.
 
 use client::{Call, Rest};
 use std::{fs, net::SocketAddr};
@@ -7,21 +7,21 @@ use std::{fs, net::SocketAddr};
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// A process that is watched, with all its threads.
+#[derive(Clone, Debug)]
 pub struct Watched {
     /// As it is told.
     pub name: String,
     pid: u32,
 }
 
-/// CPU time of a process so far, user and system.
-#[derive(Clone, Copy, Debug)]
-pub struct Cpu(f64);
-
-impl Cpu {
-    /// Seconds since then.
-    pub fn since(self, before: Self) -> f64 {
-        self.0 - before.0
-    }
+/// What a process has used so far; nothing if it has ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Use {
+    /// Seconds of processor time.
+    pub cpu: f64,
+    /// Bytes of memory now, and at most so far.
+    pub memory: u64,
+    pub memory_most: u64,
 }
 
 impl Watched {
@@ -37,13 +37,32 @@ impl Watched {
             .collect()
     }
 
-    /// 0 for a process that has ended.
-    pub fn cpu(&self) -> Cpu {
+    pub fn used(&self) -> Use {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
+        let bytes = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) * 1024
+        };
+        Use { cpu: self.cpu(), memory: bytes("VmRSS:"), memory_most: bytes("VmHWM:") }
+    }
+
+    /// The scheduler counts nanoseconds for each thread that lives; threads that have ended are in the ticks alone.
+    fn cpu(&self) -> f64 {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.pid)).into_iter().flatten().flatten();
+        let nanos = threads.filter_map(|thread| {
+            let line = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+            line.split(' ').next()?.parse::<f64>().ok()
+        });
+        let nanos: f64 = nanos.sum();
+        nanos.max(self.ticks() * 1e9 / TICKS_PER_SECOND) / 1e9
+    }
+
+    fn ticks(&self) -> f64 {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
         // The name, in brackets, may hold anything; user and system time are the 12th and 13th field behind it.
         let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
         let ticks = |n: usize| fields.split_whitespace().nth(n).and_then(|t| t.parse::<f64>().ok());
-        Cpu((ticks(11).unwrap_or(0.0) + ticks(12).unwrap_or(0.0)) / TICKS_PER_SECOND)
+        ticks(11).unwrap_or(0.0) + ticks(12).unwrap_or(0.0)
     }
 }
 
@@ -56,4 +75,27 @@ pub async fn lag(address: SocketAddr) -> Option<u64> {
     let values = lags.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok());
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a count of records
     Some(values.sum::<f64>() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_seen_to_work() {
+        let me = Watched::all(&[format!("me={}", std::process::id())]).unwrap().remove(0);
+        let before = me.used();
+        let mut sum = 0_u64;
+        while me.used().cpu < before.cpu + 0.03 {
+            sum = (0..100_000).fold(sum, |sum, n| sum.wrapping_mul(31).wrapping_add(n));
+        }
+        assert!(me.used().memory > 100_000 && me.used().memory_most >= before.memory, "{sum}");
+        assert!(Watched::all(&["me".to_owned()]).is_err() && Watched::all(&["me=x".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn a_process_that_is_gone_uses_nothing() {
+        let gone = Watched { name: "gone".into(), pid: u32::MAX };
+        assert!(gone.used().cpu < f64::EPSILON && gone.used().memory == 0);
+    }
 }

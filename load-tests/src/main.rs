@@ -1,121 +1,112 @@
-//! `twitchy-load`: writes at a given rate, reads at other gateways, and tells what came of it and what it cost.
+//! `twitchy-load`: plays a scenario against a running server, checks what its viewers see, and tells what it cost whom.
 //!
 //! An open loop: a message is due at its time whatever became of the ones before, and every latency counts from when it
-//! was due, so a server that stalls is charged for all that had to wait. It judges no order and no loss (that is what
-//! `twitchy-check` is for), only that each viewer got as many as were accepted. Start with [`main`].
+//! was due, so a server that stalls is charged for all that had to wait. Viewers cost some hundred bytes each and judge
+//! order, loss and doubles. Start with [`run::Run::play`]; each process's loop is [`engine::Engine::turn`].
 
 mod cost;
-mod viewer;
-mod writer;
+mod dialect;
+mod engine;
+mod judge;
+mod machine;
+mod net;
+mod plan;
+mod plot;
+mod report;
+mod run;
+mod scenario;
+mod stamp;
+mod worker;
+mod ws;
 
-use clap::Parser;
-use client::Rest;
-use cost::{Cpu, Watched};
-use hdrhistogram::Histogram;
-use parking_lot::Mutex;
+use clap::{Args, Parser, Subcommand};
+use cost::Watched;
+use dialect::{Dialect, Peer};
+use machine::Machine;
+use report::{About, Report};
+use run::Run;
+use scenario::{Scenario, Stage};
 use std::{
+    env,
     io::{self, Write as _},
-    net::SocketAddr,
+    net::{SocketAddr, SocketAddrV4},
+    path::PathBuf,
     process::ExitCode,
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{SystemTime, UNIX_EPOCH},
 };
-use tokio::{sync::watch, task::JoinSet, time::Instant};
 
-/// How long viewers may take to get what was accepted, after the last message.
-const DRAIN_MAX: Duration = Duration::from_secs(60);
-/// Longer latencies are told as this long.
-const LATENCY_MAX: Duration = Duration::from_secs(600);
-
-/// Writes at a rate and reads elsewhere; prints rates, latencies and CPU-seconds per million messages.
-///
-/// The server has to allow it: TWITCHY_LIMITS__USER_MESSAGES_PER_SECOND=0, and the same for registrations, log-ins,
-/// requests and connections of one address.
+/// Load on a chat server, and what comes of it.
 #[derive(Debug, Parser)]
 #[command(name = "twitchy-load", version)]
 struct Arguments {
-    /// Gateways that are written to, as http://ADDR:PORT, with commas between.
-    #[arg(long, value_delimiter = ',', required = true)]
+    #[command(subcommand)]
+    command: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Plays a scenario.
+    ///
+    /// The server has to allow it: TWITCHY_LIMITS__USER_MESSAGES_PER_SECOND=0, and the same for registrations, log-ins,
+    /// requests and connections of one address, and connections. Only loopback addresses are loaded.
+    Run(Box<Play>),
+    /// One process of a run; it is started by `run`.
+    #[command(hide = true)]
+    Worker,
+}
+
+#[derive(Debug, Args)]
+struct Play {
+    /// A scenario, as load-tests/scenarios/peak.toml.
+    scenario: PathBuf,
+    /// Gateways, as http://ADDR:PORT; viewers are spread over all of them.
+    #[arg(required = true)]
+    urls: Vec<String>,
+    /// Gateways that are written to, with commas between; without it, all.
+    #[arg(long, value_delimiter = ',')]
     write: Vec<String>,
-    /// Gateways that viewers are at; without it, the same.
-    #[arg(long, value_delimiter = ',')]
-    read: Vec<String>,
-    /// Slugs of the rooms; without it, all that the server has.
-    #[arg(long, value_delimiter = ',')]
-    rooms: Vec<String>,
-    /// Messages a second, all writers together.
-    #[arg(long, default_value_t = 139.0)]
-    rate: f64,
-    /// How long to write, in seconds.
-    #[arg(long, default_value_t = 10)]
-    seconds: u64,
-    /// Connections that write, each a user of its own.
-    #[arg(long, default_value_t = 16)]
-    writers: usize,
-    /// Connections that read all rooms.
-    #[arg(long, default_value_t = 1)]
-    viewers: usize,
-    /// Processes whose CPU time is told, as NAME=PID, with commas between.
+    /// So many times the viewers, writers and messages.
+    #[arg(long, default_value_t = 1.0)]
+    scale: f64,
+    /// Stop after so many seconds.
+    #[arg(long)]
+    seconds: Option<f64>,
+    /// Processes whose processor time and memory are told, as NAME=PID, with commas between.
     #[arg(long, value_delimiter = ',')]
     pids: Vec<String>,
     /// Where the persisters' lag is read, as http://ADDR:PORT of a gateway (its /metrics).
     #[arg(long)]
     lag: Option<String>,
+    /// A folder for the report.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// A file that says how a server other than Twitchy is spoken to.
+    #[arg(long)]
+    peer: Option<PathBuf>,
+    /// The core that all processes of this program stay on.
+    #[arg(long)]
+    core: Option<usize>,
+    /// Processes for viewers at least.
+    #[arg(long, default_value_t = 1)]
+    processes: usize,
+    /// How long connecting may take, in seconds.
+    #[arg(long, default_value_t = 120.0)]
+    connect_seconds: f64,
+    /// Nothing is told while it runs.
+    #[arg(long)]
+    quiet: bool,
 }
 
-/// What all writers and viewers share.
-struct Shared {
-    /// Messages are due from here on.
-    begin: Instant,
-    end: Instant,
-    /// No other run's nonces are like this one's: a server knows them for ten minutes.
-    run: u128,
-    acks: Mutex<Latencies>,
-    shown: Mutex<Latencies>,
-    counts: Mutex<Counts>,
-}
-
-/// In microseconds.
-struct Latencies(Histogram<u64>);
-
-impl Latencies {
-    fn new() -> Mutex<Self> {
-        let most = u64::try_from(LATENCY_MAX.as_micros()).unwrap_or(u64::MAX);
-        Mutex::new(Self(Histogram::new_with_max(most, 3).expect("three digits are allowed")))
-    }
-
-    fn note(&mut self, us: u64) {
-        // What is beyond the bound counts as the bound.
-        self.0.saturating_record(us);
-    }
-}
-
-#[derive(Clone, Debug, Default)]
-struct Counts {
-    offered: u64,
-    accepted: u64,
-    refused: u64,
-    unknown: u64,
-    /// By all viewers together.
-    shown: u64,
-    gaps: u64,
-}
-
-impl Shared {
-    /// Microseconds from when it was due until now.
-    fn late(&self, due_us: u64) -> u64 {
-        let now = u64::try_from(self.begin.elapsed().as_micros()).unwrap_or(u64::MAX);
-        now.saturating_sub(due_us)
-    }
-}
-
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(&arguments).await {
-        Ok(told) => {
-            let _ = io::stdout().write_all(told.as_bytes());
-            ExitCode::SUCCESS
+    let told = match &arguments.command {
+        What::Worker => return worker::work(),
+        What::Run(play) => run(play),
+    };
+    match told {
+        Ok(report) => {
+            let _ = io::stdout().write_all(report.summary().as_bytes());
+            if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(words) => {
             let _ = writeln!(io::stderr(), "twitchy-load: {words}");
@@ -124,140 +115,67 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: &Arguments) -> Result<String, String> {
-    if !(arguments.rate.is_finite() && arguments.rate > 0.0) || arguments.writers == 0 {
-        return Err("--rate and --writers have to be above 0".to_owned());
+fn run(play: &Play) -> Result<Report, String> {
+    if !(play.scale.is_finite() && play.scale > 0.0) || play.seconds.is_some_and(|s| s.is_nan() || s < 1.0) {
+        return Err("--scale has to be above 0, --seconds at least 1".to_owned());
     }
-    let write = addresses(&arguments.write)?;
-    let read = if arguments.read.is_empty() { write.clone() } else { addresses(&arguments.read)? };
-    let watched = Watched::all(&arguments.pids)?;
-    let lag = arguments.lag.as_deref().map(client::address).transpose()?;
-    let rooms = match arguments.rooms.as_slice() {
-        [] => {
-            let all = Rest::new(write[0]).rooms().await.map_err(|e| format!("{}: {e}", write[0]))?;
-            all.into_iter().map(|room| room.slug).collect()
-        }
-        rooms => rooms.to_vec(),
+    let mut scenario = Scenario::read(&play.scenario)?.scaled(play.scale);
+    if let Some(seconds) = play.seconds {
+        scenario = scenario.shortened(seconds);
+    }
+    let read_at = addresses(&play.urls)?;
+    let write_at = if play.write.is_empty() { read_at.clone() } else { addresses(&play.write)? };
+    let dialect = match &play.peer {
+        Some(path) => Dialect::Peer(Box::new(Peer::read(path)?)),
+        None => Dialect::Twitchy,
     };
-    let mut writers = Vec::new();
-    for number in 0..arguments.writers {
-        writers.push(writer::Writer::enter(write[number % write.len()], number, &rooms).await?);
+    let name = play.scenario.file_stem().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let watched = Watched::all(&play.pids)?;
+    let about = About {
+        scenario: match &dialect {
+            Dialect::Twitchy => name,
+            Dialect::Peer(peer) => format!("{name} ({})", peer.name),
+        },
+        about: scenario.about.clone(),
+        scale: play.scale,
+        command: format!("twitchy-load {}", env::args().skip(1).collect::<Vec<_>>().join(" ")),
+        warm_seconds: scenario.warm_seconds,
+        watched: watched.iter().map(|watched| watched.name.clone()).collect(),
+        machine: Machine::this(),
+    };
+    let run = Run {
+        stage: Stage {
+            dialect,
+            read_at,
+            write_at,
+            core: play.core,
+            run: format!(
+                "{:x}",
+                SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis())
+            ),
+            processes: play.processes,
+            connect_seconds_max: play.connect_seconds.clamp(1.0, 3600.0),
+        },
+        lag: play.lag.as_deref().map(client::address).transpose()?,
+        progress: !play.quiet,
+        scenario,
+        watched,
+    };
+    let report = Report::new(about, &run.play()?);
+    if let Some(folder) = &play.out {
+        report.write(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     }
-    let mut viewers = Vec::new();
-    for number in 0..arguments.viewers {
-        viewers.push(viewer::Viewer::enter(read[number % read.len()], &rooms).await?);
-    }
-    // Everybody is there; a moment for the tasks to start.
-    let begin = Instant::now() + Duration::from_millis(100);
-    let shared = Arc::new(Shared {
-        begin,
-        end: begin + Duration::from_secs(arguments.seconds),
-        run: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis()),
-        acks: Latencies::new(),
-        shown: Latencies::new(),
-        counts: Mutex::default(),
-    });
-    let (done, written) = watch::channel(None);
-    let (mut writing, mut viewing) = (JoinSet::new(), JoinSet::new());
-    #[allow(clippy::cast_precision_loss)] // a number of connections
-    let every = Duration::from_secs_f64(arguments.writers as f64 / arguments.rate);
-    for (number, writer) in (0_u32..).zip(writers) {
-        let offset =
-            every.mul_f64(f64::from(number) / f64::from(u32::try_from(arguments.writers).unwrap_or(1)));
-        writing.spawn(writer.run(shared.clone(), offset, every));
-    }
-    for viewer in viewers {
-        viewing.spawn(viewer.run(shared.clone(), written.clone()));
-    }
-    let before: Vec<Cpu> = watched.iter().map(Watched::cpu).collect();
-    let mut lags = Vec::new();
-    let mut ticks = tokio::time::interval_at(begin + Duration::from_secs(1), Duration::from_secs(1));
-    while Instant::now() < shared.end {
-        ticks.tick().await;
-        let counts = shared.counts.lock().clone();
-        let behind = match lag {
-            Some(address) => cost::lag(address).await,
-            None => None,
-        };
-        lags.extend(behind);
-        let _ =
-            write!(io::stderr(), "\r{} accepted, {} shown, lag {behind:?}   ", counts.accepted, counts.shown);
-    }
-    while writing.join_next().await.is_some() {}
-    let took = begin.elapsed();
-    let accepted = shared.counts.lock().accepted;
-    done.send_replace(Some(accepted));
-    let _ = tokio::time::timeout(DRAIN_MAX, async { while viewing.join_next().await.is_some() {} }).await;
-    let drained = Instant::now();
-    if let Some(address) = lag {
-        while cost::lag(address).await.is_some_and(|behind| behind > 0) && drained.elapsed() < DRAIN_MAX {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    }
-    let caught_up = drained.elapsed();
-    let _ = writeln!(io::stderr());
-    let costs = watched.iter().zip(before).map(|(watched, before)| (watched, watched.cpu().since(before)));
-    Ok(told(&shared, arguments, took, &lags, caught_up, costs.collect()))
+    Ok(report)
 }
 
-#[allow(clippy::cast_precision_loss)] // counts of a run of minutes
-fn told(
-    shared: &Shared,
-    arguments: &Arguments,
-    took: Duration,
-    lags: &[u64],
-    caught_up: Duration,
-    costs: Vec<(&Watched, f64)>,
-) -> String {
-    let counts = shared.counts.lock().clone();
-    let mut text = format!(
-        "offered {:.0}/s for {} s: {} messages, {} accepted ({:.0}/s), {} refused, {} without an answer\n",
-        arguments.rate,
-        arguments.seconds,
-        counts.offered,
-        counts.accepted,
-        counts.accepted as f64 / took.as_secs_f64(),
-        counts.refused,
-        counts.unknown
-    );
-    let line = |what: &str, of: &Histogram<u64>| {
-        let ms = |q: f64| of.value_at_quantile(q) as f64 / 1_000.0;
-        format!(
-            "{what}: p50 {:.1} ms, p99 {:.1} ms, p99.9 {:.1} ms, max {:.1} ms\n",
-            ms(0.5),
-            ms(0.99),
-            ms(0.999),
-            of.max() as f64 / 1_000.0
-        )
-    };
-    text += &line("due -> acked", &shared.acks.lock().0);
-    if arguments.viewers > 0 {
-        text += &line("due -> shown", &shared.shown.lock().0);
-        text += &format!(
-            "{} viewers were shown {} of {} ({} gaps told)\n",
-            arguments.viewers,
-            counts.shown,
-            counts.accepted * arguments.viewers as u64,
-            counts.gaps
-        );
-    }
-    if let (Some(first), Some(last)) = (lags.first(), lags.last()) {
-        let most = lags.iter().max().unwrap_or(last);
-        let after = caught_up.as_secs_f64();
-        text += &format!(
-            "persister's lag: {first} first, {most} at most, {last} last; none {after:.1} s later\n"
-        );
-    }
-    for (watched, seconds) in costs {
-        text += &format!(
-            "{}: {seconds:.1} CPU-s, {:.1} per million accepted\n",
-            watched.name,
-            seconds * 1e6 / counts.accepted.max(1) as f64
-        );
-    }
-    text
-}
-
-fn addresses(urls: &[String]) -> Result<Vec<SocketAddr>, String> {
-    urls.iter().map(|url| client::address(url)).collect()
+/// Of loopback alone: nobody else's server is loaded by mistake.
+fn addresses(urls: &[String]) -> Result<Vec<SocketAddrV4>, String> {
+    urls.iter()
+        .map(|url| match client::address(url)? {
+            SocketAddr::V4(address) if address.ip().is_loopback() => Ok(address),
+            other => {
+                Err(format!("{other} is not of this machine's loopback (IPv4), and nothing else is loaded"))
+            }
+        })
+        .collect()
 }
