@@ -6,6 +6,7 @@
 pub mod account;
 pub mod admission;
 pub mod message;
+pub mod moderation;
 pub mod names;
 pub mod nonces;
 pub mod record;

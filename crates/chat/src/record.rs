@@ -2,22 +2,23 @@
 //!
 //! ```text
 //! byte 0     version of the layout (1)
-//! byte 1     kind (1 = message)
+//! byte 1     kind (1 = message, 2 to 11 = measures of moderators, one kind each)
 //! byte 2..   body: postcard of the private mirror type of that version and kind
 //! ```
 //!
 //! The domain's types may change freely: what is stored is the mirror in `v1`, and `golden/` keeps bytes of every
 //! version that was ever written. Rules for those who change something here:
 //!
-//! - a new kind of event (deletion, ban, setting, pin) takes the next kind number; a changed body takes the next
+//! - a new kind of event takes the next kind number; a changed body takes the next
 //!   version, with its own module beside `v1`; numbers are never used twice, and old ones are read for ever;
 //! - a record carries neither its offset nor a checksum: those belong to whoever stores it.
 //!
 //! The module knows nothing of files, offsets or rooms' configuration. Start with [`Record`].
 
+mod measures;
 mod v1;
 
-use crate::message::Styled;
+use crate::{message::Styled, moderation::Measure};
 
 /// Longest record that is read, in bytes. A transformer's answer is at most 2,000 code points (8,000 bytes of UTF-8),
 /// the original 500 (2,000 bytes), a quoted excerpt no more than an answer (8,000), and names, badges, emotes and
@@ -34,6 +35,8 @@ const KIND_MESSAGE: u8 = 1;
 pub enum Record {
     /// Somebody said something.
     Message(Box<Styled>),
+    /// A moderator did something.
+    Measure(Box<Measure>),
 }
 
 /// Why bytes are not a record that this program can read.
@@ -62,6 +65,7 @@ impl Record {
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::Message(message) => encode_message(message),
+            Self::Measure(measure) => measures::encode(measure),
         }
     }
 
@@ -81,7 +85,7 @@ impl Record {
         let (&kind, body) = rest.split_first().ok_or(RecordError::Malformed)?;
         match kind {
             KIND_MESSAGE => v1::decode_message(body).map(|message| Self::Message(Box::new(message))),
-            _ => Err(RecordError::UnknownKind),
+            kind => measures::decode(kind, body).map(|measure| Self::Measure(Box::new(measure))),
         }
     }
 }

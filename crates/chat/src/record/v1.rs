@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 #[derive(Serialize, Deserialize)]
-struct MessageV1<'a> {
+pub(super) struct MessageV1<'a> {
     id: [u8; 16],
     room: u64,
     #[serde(borrow)]
@@ -60,6 +60,12 @@ struct ReplyV1<'a> {
 
 /// Appends the body to `bytes`.
 pub(super) fn encode_message(message: &Styled, bytes: Vec<u8>) -> Vec<u8> {
+    postcard::to_extend(&mirror(message), bytes)
+        .expect("a growing buffer and lists of known length leave postcard nothing to refuse")
+}
+
+/// A message as version 1 has it.
+pub(super) fn mirror(message: &Styled) -> MessageV1<'_> {
     // Taken apart by name: a new field does not get lost here without a word of the compiler.
     let Styled {
         id,
@@ -76,7 +82,7 @@ pub(super) fn encode_message(message: &Styled, bytes: Vec<u8>) -> Vec<u8> {
         nonce,
     } = message;
     let Author { id: user, username, display_name, color, badges } = author;
-    let body = MessageV1 {
+    MessageV1 {
         id: *id.0.as_bytes(),
         room: room.0,
         author: AuthorV1 {
@@ -103,9 +109,7 @@ pub(super) fn encode_message(message: &Styled, bytes: Vec<u8>) -> Vec<u8> {
         styled: *styled,
         sent_at: sent_at.0,
         nonce: nonce.as_deref(),
-    };
-    postcard::to_extend(&body, bytes)
-        .expect("a growing buffer and lists of known length leave postcard nothing to refuse")
+    }
 }
 
 /// Reads a body that has to fill `body` to its last byte.
