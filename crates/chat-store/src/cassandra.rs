@@ -11,8 +11,8 @@
 //!   first asked at LOCAL_SERIAL what came of it.
 //!
 //! Everything is read and written at LOCAL_QUORUM: with a replication of 3 one node may be gone. The driver connects
-//! anew by itself. Start with [`CassandraStore`]; `messages` and `pages` hold the history, `accounts` and `sessions` the
-//! rest, `client` the connections, `migrations` the schema.
+//! anew by itself. Start with [`CassandraStore`]; `messages` and `pages` hold the history, `moderation` what
+//! moderators did, `accounts` and `sessions` the rest, `client` the connections, `migrations` the schema.
 
 mod accounts;
 mod client;
@@ -20,6 +20,7 @@ mod error;
 mod expiry;
 mod messages;
 mod migrations;
+mod moderation;
 mod pages;
 mod sessions;
 mod statements;
@@ -29,17 +30,18 @@ pub use messages::{BATCH_BYTES_MAX, BATCH_ROWS_MAX, BUCKET_PLACES};
 pub use migrations::{Applied, migrate};
 
 use crate::{
-    AccountChange, AccountStore, BoxFuture, Checkpoint, CheckpointStore, Created, MessageStore, Page,
-    SessionStore, Spent, Store, StoreError,
+    AccountChange, AccountStore, BoxFuture, Checkpoint, CheckpointStore, Created, MessageStore,
+    ModerationStore, Page, SessionStore, Spent, Store, StoreError,
 };
 use chat::{
     account::{Account, Family, RefreshToken, TokenHash},
     message::Logged,
+    moderation::{Taken, facts::Fact},
     time::Millis,
 };
 use client::Client;
 use parking_lot::RwLock;
-use protocol::ids::{MessageId, RoomId, UserId};
+use protocol::ids::{MessageId, RoomId, Seq, UserId};
 use statements::Statements;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -216,6 +218,39 @@ impl MessageStore for CassandraStore {
     /// Messages go by themselves: always 0.
     fn expire(&self, _: Millis, _: usize) -> BoxFuture<'_, Result<usize, StoreError>> {
         self.read(|_| async { Ok(0) })
+    }
+}
+
+impl ModerationStore for CassandraStore {
+    fn measure(&self, taken: Vec<Taken>) -> BoxFuture<'_, Result<(), StoreError>> {
+        let retention = self.options.message_retention;
+        self.change(move |client| async move { moderation::write(&client, taken, retention).await })
+    }
+
+    fn facts(&self, room: RoomId) -> BoxFuture<'_, Result<Vec<Fact>, StoreError>> {
+        self.read(move |client| async move { moderation::facts(&client, room).await })
+    }
+
+    fn deleted(&self, room: RoomId, places: Vec<Seq>) -> BoxFuture<'_, Result<Vec<Seq>, StoreError>> {
+        self.read(move |client| async move { moderation::deleted(&client, room, places).await })
+    }
+
+    fn measures(
+        &self,
+        room: RoomId,
+        before: Seq,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Taken>, StoreError>> {
+        self.read(move |client| async move { moderation::measures(&client, room, before, limit).await })
+    }
+
+    fn measures_about(
+        &self,
+        room: RoomId,
+        user: UserId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Taken>, StoreError>> {
+        self.read(move |client| async move { moderation::about(&client, room, user, limit).await })
     }
 }
 

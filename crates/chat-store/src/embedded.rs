@@ -1,8 +1,8 @@
 //! The engine for one machine: two files of the embedded database `redb` in one folder.
 //!
 //! ```text
-//! accounts.redb   accounts, names, refresh tokens   precious: back it up
-//! messages.redb   rows, indices, checkpoints        filled again from the log if it is lost
+//! accounts.redb   accounts, names, refresh tokens, moderation   precious: back it up
+//! messages.redb   rows, indices, checkpoints                    filled again from the log if it is lost
 //! ```
 //!
 //! *Durability.* Every change is one transaction and is on the disk (fsync) before it is answered, with one exception:
@@ -26,29 +26,32 @@
 //!
 //! Calls to the database run on tokio's blocking threads: one writer and at most [`READS_MAX`] readers a file. A
 //! future that is dropped leaves its call running to its end. The module knows nothing of the log. Start with
-//! [`EmbeddedStore`]; `file` holds what is said above, `messages`, `accounts` and `sessions` hold the tables.
+//! [`EmbeddedStore`]; `file` holds what is said above, `messages`, `accounts`, `sessions` and
+//! `moderation` hold the tables.
 
 mod accounts;
 mod backend;
 mod error;
 mod file;
 mod messages;
+mod moderation;
 mod sessions;
 
 pub use error::OpenError;
 pub use file::{READS_MAX, SAVES_LOOSE_MAX};
 
 use crate::{
-    AccountChange, AccountStore, BoxFuture, Checkpoint, CheckpointStore, Created, MessageStore, Page,
-    SessionStore, Spent, Store, StoreError,
+    AccountChange, AccountStore, BoxFuture, Checkpoint, CheckpointStore, Created, MessageStore,
+    ModerationStore, PAGE_ROWS_MAX, Page, SessionStore, Spent, Store, StoreError,
 };
 use chat::{
     account::{Account, Family, RefreshToken, TokenHash},
     message::Logged,
+    moderation::{Taken, facts::Fact},
     time::Millis,
 };
 use file::{DataFile, Done, Room};
-use protocol::ids::{MessageId, RoomId, UserId};
+use protocol::ids::{MessageId, RoomId, Seq, UserId};
 use std::{
     fs,
     os::unix::fs::{DirBuilderExt, PermissionsExt},
@@ -145,6 +148,41 @@ impl MessageStore for EmbeddedStore {
             self.messages
                 .write(Room::Frees, move |txn| messages::expire(txn, sent_before, step).map(Done::some))
         }))
+    }
+}
+
+impl ModerationStore for EmbeddedStore {
+    fn measure(&self, taken: Vec<Taken>) -> BoxFuture<'_, Result<(), StoreError>> {
+        // Measures are small and rare; the reserve holds many.
+        Box::pin(self.accounts.write(Room::Needs(0), move |txn| moderation::write(txn, &taken)))
+    }
+
+    fn facts(&self, room: RoomId) -> BoxFuture<'_, Result<Vec<Fact>, StoreError>> {
+        Box::pin(self.accounts.read(move |txn| moderation::facts(txn, room)))
+    }
+
+    fn deleted(&self, room: RoomId, places: Vec<Seq>) -> BoxFuture<'_, Result<Vec<Seq>, StoreError>> {
+        Box::pin(self.accounts.read(move |txn| moderation::deleted(txn, room, &places)))
+    }
+
+    fn measures(
+        &self,
+        room: RoomId,
+        before: Seq,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Taken>, StoreError>> {
+        let limit = limit.min(PAGE_ROWS_MAX);
+        Box::pin(self.accounts.read(move |txn| moderation::measures(txn, room, before, limit)))
+    }
+
+    fn measures_about(
+        &self,
+        room: RoomId,
+        user: UserId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Taken>, StoreError>> {
+        let limit = limit.min(PAGE_ROWS_MAX);
+        Box::pin(self.accounts.read(move |txn| moderation::about(txn, room, user, limit)))
     }
 }
 

@@ -12,6 +12,7 @@
 use chat::{
     account::{Account, Family, RefreshToken, TokenHash},
     message::Logged,
+    moderation::{Taken, facts::Fact},
     time::Millis,
 };
 use protocol::ids::{MessageId, RoomId, Seq, UserId};
@@ -70,6 +71,32 @@ pub trait MessageStore: Send + Sync + 'static {
     /// Gives up messages sent before this time, at most about `rows_max` of them in one call; says how many went.
     /// Where messages go by themselves it does nothing and says 0.
     fn expire(&self, sent_before: Millis, rows_max: usize) -> BoxFuture<'_, Result<usize, StoreError>>;
+}
+
+/// What moderators did, and what is so because of it. Measures are kept for ever, in rows that are immutable and keyed by
+/// `(room, seq)`; beside them stand the facts that follow from them, of each key the one with the latest place. So
+/// writing a part of the log again changes nothing, even after a later part.
+pub trait ModerationStore: Send + Sync + 'static {
+    /// Writes measures of any rooms, with what follows from them. As with messages, a part may be there if it fails.
+    fn measure(&self, taken: Vec<Taken>) -> BoxFuture<'_, Result<(), StoreError>>;
+    /// All facts of a room except deletions of single messages, in any order.
+    fn facts(&self, room: RoomId) -> BoxFuture<'_, Result<Vec<Fact>, StoreError>>;
+    /// Which of these places hold a message that was deleted by itself; at most [`PAGE_ROWS_MAX`] are asked for.
+    fn deleted(&self, room: RoomId, places: Vec<Seq>) -> BoxFuture<'_, Result<Vec<Seq>, StoreError>>;
+    /// The newest measures of a room before a place, newest first, at most `limit` and [`PAGE_ROWS_MAX`].
+    fn measures(
+        &self,
+        room: RoomId,
+        before: Seq,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Taken>, StoreError>>;
+    /// The newest of those that concern a user.
+    fn measures_about(
+        &self,
+        room: RoomId,
+        user: UserId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Taken>, StoreError>>;
 }
 
 /// What came of [`AccountStore::create`].
@@ -188,7 +215,7 @@ pub trait CheckpointStore: Send + Sync + 'static {
 }
 
 /// What every engine offers besides its readers' traits.
-pub trait Store: MessageStore + AccountStore + SessionStore + CheckpointStore {
+pub trait Store: MessageStore + ModerationStore + AccountStore + SessionStore + CheckpointStore {
     /// Can it answer now? The text names what is wrong.
     fn healthy(&self) -> BoxFuture<'_, Result<(), String>>;
     /// Makes everything durable and lets go of files. Idempotent.

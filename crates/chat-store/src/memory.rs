@@ -5,11 +5,15 @@
 
 use crate::{
     AccountChange, AccountStore, BoxFuture, Checkpoint, CheckpointStore, Created, MessageStore,
-    PAGE_ROWS_MAX, Page, SessionStore, Spent, Store, StoreError,
+    ModerationStore, PAGE_ROWS_MAX, Page, SessionStore, Spent, Store, StoreError,
 };
 use chat::{
     account::{Account, Family, RefreshToken, TokenHash},
     message::{Logged, Styled},
+    moderation::{
+        Measure, Taken,
+        facts::{Fact, Key},
+    },
     time::Millis,
 };
 use parking_lot::Mutex;
@@ -37,6 +41,8 @@ struct State {
     messages: BTreeMap<(RoomId, Seq), Styled>,
     by_id: HashMap<(RoomId, MessageId), Seq>,
     by_time: BTreeSet<(Millis, RoomId, Seq)>,
+    measures: BTreeMap<(RoomId, Seq), Measure>,
+    facts: BTreeMap<(RoomId, Key), Fact>,
     accounts: HashMap<UserId, Account>,
     by_name: HashMap<String, UserId>,
     tokens: HashMap<TokenHash, RefreshToken>,
@@ -166,6 +172,70 @@ impl MessageStore for MemoryStore {
     fn expire(&self, sent_before: Millis, rows_max: usize) -> BoxFuture<'_, Result<usize, StoreError>> {
         self.with(|state| Ok(state.expire(sent_before, rows_max)))
     }
+}
+
+impl ModerationStore for MemoryStore {
+    fn measure(&self, taken: Vec<Taken>) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.with(|state| {
+            if state.measures.len() + taken.len() > self.rows_max {
+                return Err(StoreError::Full);
+            }
+            for one in taken {
+                let room = one.measure.room;
+                for fact in one.facts() {
+                    let there = state.facts.get(&(room, fact.key));
+                    if there.is_none_or(|there| there.since < fact.since) {
+                        state.facts.insert((room, fact.key), fact);
+                    }
+                }
+                state.measures.entry((room, one.seq)).or_insert(one.measure);
+            }
+            Ok(())
+        })
+    }
+
+    fn facts(&self, room: RoomId) -> BoxFuture<'_, Result<Vec<Fact>, StoreError>> {
+        self.with(|state| {
+            let (first, end) = ((room, Key::Role(UserId(0))), (room, Key::Deleted(Seq(0))));
+            Ok(state.facts.range(first..end).map(|(_, fact)| fact.clone()).collect())
+        })
+    }
+
+    fn deleted(&self, room: RoomId, places: Vec<Seq>) -> BoxFuture<'_, Result<Vec<Seq>, StoreError>> {
+        self.with(|state| {
+            let gone = |seq: &Seq| state.facts.contains_key(&(room, Key::Deleted(*seq)));
+            Ok(places.into_iter().filter(gone).collect())
+        })
+    }
+
+    fn measures(
+        &self,
+        room: RoomId,
+        before: Seq,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Taken>, StoreError>> {
+        self.with(|state| {
+            let rows = state.measures.range((room, Seq(0))..(room, before)).rev();
+            Ok(rows.take(limit.min(PAGE_ROWS_MAX)).map(taken).collect())
+        })
+    }
+
+    fn measures_about(
+        &self,
+        room: RoomId,
+        user: UserId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Taken>, StoreError>> {
+        self.with(|state| {
+            let rows = state.measures.range((room, Seq(0))..=(room, Seq(u64::MAX))).rev();
+            let about = rows.filter(|(_, m)| m.act.target().is_some_and(|target| target.id == user));
+            Ok(about.take(limit.min(PAGE_ROWS_MAX)).map(taken).collect())
+        })
+    }
+}
+
+fn taken((&(_, seq), measure): (&(RoomId, Seq), &Measure)) -> Taken {
+    Taken { seq, measure: measure.clone() }
 }
 
 impl AccountStore for MemoryStore {

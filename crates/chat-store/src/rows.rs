@@ -13,6 +13,8 @@ use chat::{
 use protocol::ids::{RoomId, Seq, UserId};
 use serde::{Deserialize, Serialize};
 
+pub(crate) mod moderation;
+
 const VERSION: u8 = 1;
 const CRC_LEN: usize = 4;
 

@@ -31,8 +31,14 @@ pub(super) struct Migration {
 }
 
 /// All of them, in order. A new file is a new line here.
-pub(super) const MIGRATIONS: &[Migration] =
-    &[Migration { number: 1, name: "store", cql: include_str!("../../../../migrations/0001_store.cql") }];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration { number: 1, name: "store", cql: include_str!("../../../../migrations/0001_store.cql") },
+    Migration {
+        number: 2,
+        name: "moderation",
+        cql: include_str!("../../../../migrations/0002_moderation.cql"),
+    },
+];
 
 /// A migration that was applied just now.
 #[derive(Clone, Debug, PartialEq, Eq)]

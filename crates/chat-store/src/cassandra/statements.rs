@@ -72,6 +72,21 @@ statements! {
     last_place: Plain, "SELECT place FROM KS.messages WHERE room = ? AND bucket = ? ORDER BY place DESC LIMIT 1";
     ids: Plain, "SELECT bucket, first_place, last_place, first_id, last_id FROM KS.message_ids WHERE room = ? AND slot = ?";
 
+    insert_measure_bucket: Plain, "INSERT INTO KS.moderation_buckets (room, bucket) VALUES (?, ?)";
+    insert_measure: Plain, "INSERT INTO KS.moderation_log (room, bucket, place, record) VALUES (?, ?, ?, ?) USING TIMESTAMP ?";
+    insert_measure_about: Plain, "INSERT INTO KS.moderation_about (room, user, seq, record) VALUES (?, ?, ?, ?) USING TIMESTAMP ?";
+    insert_fact: Plain, "INSERT INTO KS.moderation_facts (room, kind, id, fact) VALUES (?, ?, ?, ?) USING TIMESTAMP ?";
+    insert_deletion: Plain, "INSERT INTO KS.moderation_deletions (room, bucket, place, fact) VALUES (?, ?, ?, ?) \
+        USING TIMESTAMP ? AND TTL ?";
+    /// In the order of the keys, behind this one.
+    facts: Plain, "SELECT kind, id, fact FROM KS.moderation_facts WHERE room = ? AND (kind, id) > (?, ?) LIMIT ?";
+    deletions: Plain, "SELECT place FROM KS.moderation_deletions WHERE room = ? AND bucket = ? AND place >= ? AND place <= ?";
+    /// Newest first, from this bucket on.
+    measure_buckets: Plain, "SELECT bucket FROM KS.moderation_buckets WHERE room = ? AND bucket <= ? ORDER BY bucket DESC LIMIT ?";
+    /// Newest first, before this place.
+    measures: Plain, "SELECT place, record FROM KS.moderation_log WHERE room = ? AND bucket = ? AND place < ? ORDER BY place DESC LIMIT ?";
+    measures_about: Plain, "SELECT seq, record FROM KS.moderation_about WHERE room = ? AND user = ? ORDER BY seq DESC LIMIT ?";
+
     create_account: Cas, "INSERT INTO KS.accounts (username, id, display_name, color, created_at, password_hash, admin) \
         VALUES (?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS";
     account: Plain, "SELECT id, display_name, color, created_at, password_hash, admin FROM KS.accounts WHERE username = ?";

@@ -1,9 +1,9 @@
-//! Tables of `accounts.redb` that hold the accounts; the tokens beside them are in `sessions`.
+//! Tables of `accounts.redb` that hold the accounts; those beside them are in `sessions` and `moderation`.
 
 use super::{
     error::Failure,
     file::{Done, Plan},
-    sessions,
+    moderation, sessions,
 };
 use crate::{AccountChange, Created, rows};
 use chat::account::Account;
@@ -20,11 +20,14 @@ pub(super) const PLAN: Plan = Plan {
     create: |txn| {
         txn.open_table(ACCOUNTS)?;
         txn.open_table(NAMES)?;
-        sessions::create_tables(txn)
+        sessions::create_tables(txn)?;
+        moderation::create_tables(txn)
     },
+    later: moderation::create_tables,
     verify: |txn| {
         verify(txn)?;
-        sessions::verify(txn)
+        sessions::verify(txn)?;
+        moderation::verify(txn)
     },
     // The walk above finds the same and changes nothing.
     check_pages: false,

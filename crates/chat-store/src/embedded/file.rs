@@ -47,6 +47,8 @@ pub(super) struct Plan {
     pub(super) contents: &'static str,
     /// Makes the tables of a new file.
     pub(super) create: fn(&WriteTransaction) -> Result<(), Failure>,
+    /// Makes tables that older programs of this format did not know, where they are missing. They pass over such tables.
+    pub(super) later: fn(&WriteTransaction) -> Result<(), Failure>,
     /// Looks through a file that is being opened.
     pub(super) verify: fn(&ReadTransaction) -> Result<(), Failure>,
     /// Have the database check all its pages at opening. What it can mend, by going back to the commit before, it mends:
@@ -202,10 +204,20 @@ impl DataFile {
         let format =
             <[u8; 4]>::try_from(format.value()).map_err(|_| Failure::damaged("unreadable format"))?;
         match u32::from_be_bytes(format) {
-            FORMAT => Ok(()),
+            FORMAT => self.make_later_tables(database),
             0 => Err(Failure::damaged("format 0").into()),
             found => Err(OpenFailure::Newer(found)),
         }
+    }
+
+    fn make_later_tables(&self, database: &Database) -> Result<(), OpenFailure> {
+        let txn = database.begin_write()?;
+        let before = txn.list_tables()?.count();
+        (self.plan.later)(&txn)?;
+        if txn.list_tables()?.count() == before {
+            return Ok(txn.abort()?);
+        }
+        Ok(txn.commit()?)
     }
 
     fn damaged(&self, detail: String) -> OpenError {

@@ -1,9 +1,9 @@
 //! Promises of [`CheckpointStore`](crate::CheckpointStore), and of the end of a store.
 
-use super::{Engine, T0, account, hash, line, token};
+use super::{Engine, T0, account, hash, line, moderation::all_kinds, token};
 use crate::{AccountChange, Checkpoint, Page, SessionStore, StoreError};
 use chat::{account::Family, time::Millis};
-use protocol::ids::{RoomId, UserId};
+use protocol::ids::{RoomId, Seq, UserId};
 
 fn at(epoch: &str, offset: u64) -> Checkpoint {
     Checkpoint { epoch: epoch.into(), offset }
@@ -57,6 +57,11 @@ pub async fn a_closed_store_says_so(engine: &impl Engine) {
     refused(&store.page(RoomId(1), Page::Latest, 10).await);
     refused(&store.message(RoomId(1), line(1, 1).message.id).await);
     refused(&store.expire(Millis(u64::MAX), 10).await);
+    refused(&store.measure(all_kinds(1, 10)).await);
+    refused(&store.facts(RoomId(1)).await);
+    refused(&store.deleted(RoomId(1), vec![Seq(1)]).await);
+    refused(&store.measures(RoomId(1), Seq(9), 10).await);
+    refused(&store.measures_about(RoomId(1), UserId(1), 10).await);
     refused(&store.create(account(1, "ada")).await);
     refused(&store.by_name("ada").await);
     refused(&store.by_id(UserId(1)).await);

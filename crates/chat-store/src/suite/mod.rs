@@ -24,6 +24,7 @@ use uuid::Uuid;
 pub mod accounts;
 pub mod checkpoints;
 pub mod messages;
+pub mod moderation;
 pub mod persistence;
 pub mod sessions;
 
@@ -62,6 +63,15 @@ macro_rules! conformance {
                 expiry_goes_by_time_and_in_steps,
                 expiry_with_clocks_that_disagree,
                 readers_see_whole_batches;
+            moderation:
+                a_room_without_measures,
+                measures_and_their_facts_come_back,
+                the_log_is_read_in_pages_newest_first,
+                writing_measures_again_changes_nothing,
+                deletions_are_found_among_places,
+                measures_about_a_user,
+                measures_of_rooms_do_not_mix,
+                many_facts_come_back;
             accounts:
                 an_account_is_found_by_name_and_id,
                 names_are_unique_in_any_case,

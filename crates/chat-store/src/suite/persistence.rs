@@ -1,12 +1,12 @@
 //! Promises of engines whose data outlive them.
 
-use super::{Engine, T0, account, hash, id, line, places, rich, token};
+use super::{Engine, T0, account, hash, id, line, moderation::all_kinds, places, rich, token};
 use crate::{AccountChange, Checkpoint, Created, Page, Spent, Store};
 use chat::{
     account::{Family, RefreshToken},
     time::Millis,
 };
-use protocol::ids::{RoomId, UserId};
+use protocol::ids::{RoomId, Seq, UserId};
 use std::sync::Arc;
 
 async fn reopen(engine: &impl Engine, store: Arc<dyn Store>) -> Arc<dyn Store> {
@@ -25,6 +25,9 @@ pub async fn everything_is_there_after_reopen(engine: &impl Engine) {
     let ada = store.update(UserId(7), change).await.expect("update").expect("she is there");
     store.open(hash(1), token(7, 42, T0 + 100)).await.expect("open");
     store.rotate(hash(1), hash(2), Millis(T0 + 200), Millis(T0)).await.expect("rotate");
+    let measures = all_kinds(1, 20);
+    store.measure(measures.clone()).await.expect("measure");
+    let facts = store.facts(RoomId(1)).await.expect("facts").len();
     let checkpoint = Checkpoint { epoch: "e".into(), offset: 17 };
     store.save("persister", 3, checkpoint.clone()).await.expect("save");
 
@@ -36,6 +39,10 @@ pub async fn everything_is_there_after_reopen(engine: &impl Engine) {
     assert_eq!(store.by_id(UserId(7)).await, Ok(Some(ada)));
     assert_eq!(store.create(account(8, "ADA")).await, Ok(Created::NameTaken));
     assert_eq!(store.token(hash(2)).await, Ok(Some(token(7, 42, T0 + 200))));
+    let newest_first: Vec<_> = measures.into_iter().rev().collect();
+    assert_eq!(store.measures(RoomId(1), Seq(u64::MAX), 100).await, Ok(newest_first));
+    assert_eq!(store.facts(RoomId(1)).await.expect("facts").len(), facts);
+    assert_eq!(store.deleted(RoomId(1), vec![Seq(1), Seq(2)]).await, Ok(vec![Seq(2)]));
     assert_eq!(store.load("persister", 3).await, Ok(Some(checkpoint)));
     store.write(rows.clone()).await.expect("write again");
     assert_eq!(store.page(RoomId(1), Page::Latest, 10).await, Ok(rows));

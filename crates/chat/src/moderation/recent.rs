@@ -60,6 +60,7 @@ impl Recent {
     }
 
     /// It did not come there.
+    #[allow(clippy::needless_pass_by_value)] // it is worth nothing afterwards
     pub fn release(&mut self, claim: Claim) {
         let Claim { user, at, before, line } = claim;
         if self.spoke.get(&user) == Some(&at) {

@@ -49,6 +49,31 @@ fn message() {
     assert_eq!(rows::decode_message(RoomId(1), Seq(5), &unhex(golden)).unwrap(), logged);
 }
 
+/// `UPDATE_GOLDEN=1` writes what is new; what is there must not change.
+#[test]
+fn moderation() {
+    for taken in suite::moderation::all_kinds(1, 10) {
+        let row = rows::moderation::encode_measure(&taken);
+        assert_eq!(rows::moderation::decode_measure(RoomId(1), taken.seq, &row), Ok(taken.clone()));
+        assert!(rows::moderation::decode_measure(RoomId(2), taken.seq, &row).is_err());
+        for fact in taken.facts() {
+            let row = rows::moderation::encode_fact(RoomId(1), &fact);
+            let (kind, id) = rows::moderation::key_parts(fact.key);
+            assert_eq!(rows::moderation::key_of(kind, id), Ok(fact.key));
+            assert_eq!(rows::moderation::decode_fact(RoomId(1), fact.key, &row), Ok(fact.clone()));
+            assert!(rows::moderation::decode_fact(RoomId(2), fact.key, &row).is_err());
+        }
+    }
+    let facts = suite::moderation::all_kinds(1, 10).into_iter().flat_map(|taken| taken.facts());
+    let text: String =
+        facts.map(|fact| hex(&rows::moderation::encode_fact(RoomId(1), &fact)) + "\n").collect();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/facts-v1.hex");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(path, &text).unwrap();
+    }
+    assert_eq!(text, std::fs::read_to_string(path).unwrap(), "stored bytes changed");
+}
+
 #[test]
 fn a_row_is_good_under_its_own_key_only_and_to_its_last_bit() {
     let row = rows::encode_account(&suite::account(7, "ada"));

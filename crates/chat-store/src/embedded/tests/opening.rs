@@ -83,6 +83,32 @@ async fn a_later_format_is_named() {
     told(&error, &path);
 }
 
+/// A file of a program that knew no moderation.
+#[tokio::test]
+async fn tables_that_came_later_are_made_in_an_older_file() {
+    const FACTS: TableDefinition<'_, (u64, u8, u64), &[u8]> = TableDefinition::new("moderation_facts");
+    const MEASURES: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("moderation_log");
+    const ABOUT: TableDefinition<'_, (u64, u64, u64), ()> = TableDefinition::new("moderation_about");
+    let engine = Embedded::default();
+    let store = engine.store();
+    store.create(suite::account(7, "ada")).await.unwrap();
+    store.close().await;
+    let database = redb::Database::open(engine.path().join("accounts.redb")).unwrap();
+    let txn = database.begin_write().unwrap();
+    assert!(txn.delete_table(FACTS).unwrap() && txn.delete_table(MEASURES).unwrap());
+    assert!(txn.delete_table(ABOUT).unwrap());
+    txn.commit().unwrap();
+    drop(database);
+    let store = engine.store();
+    assert_eq!(store.facts(RoomId(1)).await, Ok(vec![]));
+    store.measure(suite::moderation::all_kinds(1, 10)).await.unwrap();
+    store.close().await;
+    let store = engine.store();
+    assert_eq!(store.measures(RoomId(1), Seq(u64::MAX), 100).await.unwrap().len(), 13);
+    assert!(store.by_name("ada").await.unwrap().is_some());
+    store.close().await;
+}
+
 #[tokio::test]
 async fn a_second_one_is_locked_out_until_the_first_is_closed() {
     let engine = Embedded::default();
