@@ -48,6 +48,7 @@ pub fn decode(partition: Partition, record: &event_log::Record) -> Option<Logged
     }
     match Record::decode(&record.payload) {
         Ok(Record::Message(message)) => Some(Logged { seq: Seq(record.offset.0), message: *message }),
+        Ok(Record::Measure(_)) => None,
         Err(error) => {
             metrics::counter!("twitchy_records_set_aside_total").increment(1);
             tracing::error!(partition = partition.0, offset = record.offset.0, %error, "a log record cannot be read; it is set aside");
@@ -257,6 +258,7 @@ async fn sent_next(
         let Some(last) = records.last() else { break };
         let readable = records.iter().find_map(|record| match Record::decode(&record.payload) {
             Ok(Record::Message(message)) => Some((record.offset.0, message.sent_at)),
+            Ok(Record::Measure(measure)) => Some((record.offset.0, measure.at)),
             Err(_) => None,
         });
         if let Some(found) = readable.filter(|(offset, _)| *offset <= up_to) {

@@ -7,14 +7,15 @@ use crate::{dice::Dice, life::Life, world::Trace};
 use chat::{
     account::{Account, Family, RefreshToken, TokenHash},
     message::Logged,
+    moderation::{Taken, facts::Fact},
     time::Millis,
 };
 use chat_store::{
-    AccountChange, AccountStore, BoxFuture, Checkpoint, CheckpointStore, Created, MessageStore, Page,
-    SessionStore, Spent, Store, StoreError, memory::MemoryStore,
+    AccountChange, AccountStore, BoxFuture, Checkpoint, CheckpointStore, Created, MessageStore,
+    ModerationStore, Page, SessionStore, Spent, Store, StoreError, memory::MemoryStore,
 };
 use parking_lot::Mutex;
-use protocol::ids::{MessageId, RoomId, UserId};
+use protocol::ids::{MessageId, RoomId, Seq, UserId};
 use std::sync::Arc;
 
 /// What is wrong with the store at the moment; set from outside.
@@ -133,6 +134,62 @@ impl MessageStore for SimStore {
 
     fn expire(&self, sent_before: Millis, rows_max: usize) -> BoxFuture<'_, Result<usize, StoreError>> {
         self.disk.engine.expire(sent_before, rows_max)
+    }
+}
+
+impl ModerationStore for SimStore {
+    fn measure(&self, taken: Vec<Taken>) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            let arrived = self.arrive().await;
+            // Whoever is told `Unavailable` does not know whether it happened.
+            if arrived.is_err() && self.dice.percent(50) {
+                return arrived;
+            }
+            if self.faults.lock().full {
+                return Err(StoreError::Full);
+            }
+            self.disk.engine.measure(taken).await?;
+            arrived?;
+            self.answer().await
+        })
+    }
+
+    fn facts(&self, room: RoomId) -> BoxFuture<'_, Result<Vec<Fact>, StoreError>> {
+        Box::pin(async move {
+            self.arrive().await?;
+            self.disk.engine.facts(room).await
+        })
+    }
+
+    fn deleted(&self, room: RoomId, places: Vec<Seq>) -> BoxFuture<'_, Result<Vec<Seq>, StoreError>> {
+        Box::pin(async move {
+            self.arrive().await?;
+            self.disk.engine.deleted(room, places).await
+        })
+    }
+
+    fn measures(
+        &self,
+        room: RoomId,
+        before: Seq,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Taken>, StoreError>> {
+        Box::pin(async move {
+            self.arrive().await?;
+            self.disk.engine.measures(room, before, limit).await
+        })
+    }
+
+    fn measures_about(
+        &self,
+        room: RoomId,
+        user: UserId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Taken>, StoreError>> {
+        Box::pin(async move {
+            self.arrive().await?;
+            self.disk.engine.measures_about(room, user, limit).await
+        })
     }
 }
 

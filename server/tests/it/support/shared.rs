@@ -4,17 +4,18 @@
 use chat::{
     account::{Account, Family, RefreshToken, TokenHash},
     message::Logged,
+    moderation::{Taken, facts::Fact},
     time::Millis,
 };
 use chat_store::{
-    AccountChange, AccountStore, Checkpoint, CheckpointStore, Created, MessageStore, Page, SessionStore,
-    Spent, Store, StoreError, memory::MemoryStore,
+    AccountChange, AccountStore, Checkpoint, CheckpointStore, Created, MessageStore, ModerationStore, Page,
+    SessionStore, Spent, Store, StoreError, memory::MemoryStore,
 };
 use event_log::{
     AllPartitions, Append, AppendError, Bounds, BoxFuture, Epoch, EventLog, Membership, Offset, Partition,
     ReadError, Record, memory::MemoryLog,
 };
-use protocol::ids::{MessageId, RoomId, UserId};
+use protocol::ids::{MessageId, RoomId, Seq, UserId};
 use server::{
     compose::engines::Engines,
     nodes::{self, NodesLog},
@@ -154,6 +155,38 @@ impl MessageStore for SharedStore {
 
     fn expire(&self, sent_before: Millis, rows_max: usize) -> BoxFuture<'_, Result<usize, StoreError>> {
         self.0.expire(sent_before, rows_max)
+    }
+}
+
+impl ModerationStore for SharedStore {
+    fn measure(&self, taken: Vec<Taken>) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.0.measure(taken)
+    }
+
+    fn facts(&self, room: RoomId) -> BoxFuture<'_, Result<Vec<Fact>, StoreError>> {
+        self.0.facts(room)
+    }
+
+    fn deleted(&self, room: RoomId, places: Vec<Seq>) -> BoxFuture<'_, Result<Vec<Seq>, StoreError>> {
+        self.0.deleted(room, places)
+    }
+
+    fn measures(
+        &self,
+        room: RoomId,
+        before: Seq,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Taken>, StoreError>> {
+        self.0.measures(room, before, limit)
+    }
+
+    fn measures_about(
+        &self,
+        room: RoomId,
+        user: UserId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Taken>, StoreError>> {
+        self.0.measures_about(room, user, limit)
     }
 }
 
