@@ -12,6 +12,7 @@ import { axeFindings, People } from "./browser.mjs";
 import { Checks, check, equal, Stop } from "./checks.mjs";
 import { feeds } from "./feeds.mjs";
 import { hostile } from "./hostile.mjs";
+import { moderating } from "./moderating.mjs";
 import { together } from "./together.mjs";
 
 const STYLED = "Hey bestie! ✨💅  Fr fr, hi bestie!  No cap, slayyy.  Busssin.  🤪";
@@ -26,7 +27,7 @@ const HOSTILE = [
 const FIRST_LOAD_MAX = 200_000;
 
 /** What follows the walk; any of it can be run alone by its name. */
-const PARTS = { together, hostile, feeds };
+const PARTS = { together, hostile, feeds, moderating };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

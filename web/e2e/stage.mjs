@@ -34,8 +34,15 @@ export class Stage {
   #waiting = [];
 
   /** `history` is what a join brings; `rest` answers a path with a body, or `null` for never. */
-  constructor({ history = [], rest = () => undefined, room = ROOM, member = false, joins = true } = {}) {
-    Object.assign(this, { history, rest, room, member, joins });
+  constructor({
+    history = [],
+    rest = () => undefined,
+    room = ROOM,
+    member = false,
+    joins = true,
+    role = "viewer",
+  } = {}) {
+    Object.assign(this, { history, rest, room, member, joins, role });
   }
 
   async play(page) {
@@ -93,7 +100,7 @@ export class Stage {
         viewers,
         settings,
         pinned,
-        you: { role: "viewer" },
+        you: { role: this.role },
       });
     }
   }
@@ -107,7 +114,9 @@ export class Stage {
     // Never answered: the page has to live with it.
     if (own === null) return;
     const body = own ?? this.#usual(path);
-    if (body) await route.fulfill({ status: 200, contentType: JSON_TYPE, body: JSON.stringify(body) });
+    // Done, and nothing to say of it.
+    if (body === true) await route.fulfill({ status: 204 });
+    else if (body) await route.fulfill({ status: 200, contentType: JSON_TYPE, body: JSON.stringify(body) });
     else await route.fulfill({ status: 404, contentType: JSON_TYPE, body: '{"status":404,"code":"not_found"}' });
   }
 

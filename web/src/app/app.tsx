@@ -1,11 +1,16 @@
 import { useEffect, useState } from "react";
+import { later } from "../ui/later";
+import { ToastStack } from "../ui/toast-stack";
 import { useSignal } from "../ui/use-signal";
 import { LandingScreen } from "./landing-screen";
 import { MissingPage } from "./missing-page";
 import { type Panel, Panels } from "./panels";
-import { RoomScreen } from "./room-screen";
+import { roomScreen } from "./parts";
 import { landingPath } from "./routes";
 import type { Services } from "./services";
+
+/** Who only looks at the landing page needs no room. */
+const RoomScreen = later(roomScreen);
 
 export function App({ services }: { services: Services }) {
   const route = useSignal(services.navigation.route);
@@ -27,6 +32,7 @@ export function App({ services }: { services: Services }) {
       {route.page === "missing" && (
         <MissingPage what="There is nothing at this address." onHome={() => services.navigation.go(landingPath)} />
       )}
+      <ToastStack toasts={services.toasts} />
       <Panels services={services} panel={panel} close={() => setPanel(null)} />
     </>
   );

@@ -1,11 +1,10 @@
 import type { ReactNode } from "react";
-import { type AccountIntent, AccountSheet } from "../features/account/account-sheet";
-import { ProfileSheet } from "../features/account/profile-sheet";
-import { RoomSwitcher } from "../features/rooms/room-switcher";
+import type { AccountIntent } from "../features/account/account-sheet";
+import { later } from "../ui/later";
 import { useSignal } from "../ui/use-signal";
+import { accountSheet, profileSheet, roomSwitcher, settingsSheet } from "./parts";
 import { roomPath } from "./routes";
 import type { Services } from "./services";
-import { SettingsSheet } from "./settings-sheet";
 
 /** What lies over the page; one at a time. */
 export type Panel =
@@ -13,6 +12,11 @@ export type Panel =
   | { kind: "profile" }
   | { kind: "settings" }
   | { kind: "rooms"; current: string };
+
+const AccountSheet = later(accountSheet);
+const ProfileSheet = later(profileSheet);
+const SettingsSheet = later(settingsSheet);
+const RoomSwitcher = later(roomSwitcher);
 
 interface Props {
   services: Services;

@@ -1,4 +1,5 @@
 import { type ComponentProps, type MouseEvent, useEffect, useMemo, useRef, useState } from "react";
+import { moderates } from "../client/room-moderation";
 import type { RoomSession } from "../client/room-session";
 import type { ComposerHandle } from "../features/composer/composer";
 import { Draft } from "../features/composer/draft";
@@ -21,6 +22,7 @@ import { Logo } from "../ui/logo";
 import { useSignal, useSignalPart } from "../ui/use-signal";
 import { AccountBar } from "./account-bar";
 import { MissingPage } from "./missing-page";
+import { Measures, ModerationPanel, useModerating } from "./moderating";
 import type { Panel } from "./panels";
 import styles from "./room-screen.module.css";
 import { landingPath, roomPath } from "./routes";
@@ -33,7 +35,7 @@ function LiveRail({ room, ...rest }: Omit<ComponentProps<typeof RoomsRail>, "cur
 }
 
 /** What stands beside the chat. */
-type Side = { kind: "thread"; id: string } | { kind: "calls" };
+type Side = { kind: "thread"; id: string } | { kind: "calls" } | { kind: "moderation" };
 /** What lies over it. */
 type Over = { kind: "time" } | { kind: "person"; username: string };
 
@@ -50,6 +52,9 @@ export function RoomScreen({ services, slug, open }: Props) {
   const rooms = useSignal(directory.state);
   const viewer = useSignal(session.state);
   const look = useSignal(settings.state);
+  const role = useSignalPart(room.vitals, (vitals) => vitals.role);
+  const moderating = useModerating(services, room);
+  const tools = moderates(role);
   const calls = useSignal(room.calls);
   const news = useSignal(unread.news);
   const [replyTo, setReplyTo] = useState<ChatMessage | null>(null);
@@ -172,12 +177,15 @@ export function RoomScreen({ services, slug, open }: Props) {
           onRooms={() => open({ kind: "rooms", current: slug })}
           onCalls={() => setSide((now) => (now?.kind === "calls" ? null : { kind: "calls" }))}
           onTime={() => setOver({ kind: "time" })}
+          onModerate={
+            tools ? () => setSide((now) => (now?.kind === "moderation" ? null : { kind: "moderation" })) : null
+          }
           unseenCalls={unseenCalls}
           newsElsewhere={news.size > 0}
           actions={<AccountBar session={session} open={open} form="icons" />}
         />
         <StormStrip room={room} />
-        <PinnedBar room={room} storage={storage.shared} />
+        <PinnedBar room={room} storage={storage.shared} onUnpin={tools ? moderating.unpin : null} />
         {info && !cardSeen && (
           <div className={styles.firstVisit}>
             <RoomCard room={info} onDismiss={dismissCard} />
@@ -193,6 +201,10 @@ export function RoomScreen({ services, slug, open }: Props) {
           onPerson={(username) => setOver({ kind: "person", username })}
           onThread={(id) => setSide({ kind: "thread", id })}
           onTime={() => setOver({ kind: "time" })}
+          tools={tools}
+          onDelete={moderating.remove}
+          onPin={moderating.pin}
+          onWhy={moderating.why}
           onEdit={(text) => composer.current?.insert(text)}
           onCompose={() => composer.current?.focus()}
         />
@@ -219,6 +231,17 @@ export function RoomScreen({ services, slug, open }: Props) {
           <ThreadPanel key={side.id} room={room} id={side.id} me={me} onReply={reply} onClose={() => setSide(null)} />
         )}
         {side?.kind === "calls" && <CallsPanel room={room} me={me} onClose={() => setSide(null)} />}
+        {side?.kind === "moderation" && tools && (
+          <ModerationPanel
+            room={room}
+            info={info ?? null}
+            moderation={moderating.moderation}
+            toasts={services.toasts}
+            role={role}
+            onPerson={(username) => setOver({ kind: "person", username })}
+            onClose={() => setSide(null)}
+          />
+        )}
         {side === null && info && <ContextPanel session={room} room={info} />}
       </div>
       {over?.kind === "time" && <TimeSheet room={room} onClose={() => setOver(null)} />}
@@ -239,7 +262,16 @@ export function RoomScreen({ services, slug, open }: Props) {
             composer.current?.insert(`@${name} `);
           }}
           onClose={() => setOver(null)}
-        />
+        >
+          {tools && over.username !== me && (
+            <Measures
+              moderation={moderating.moderation}
+              toasts={services.toasts}
+              username={over.username}
+              role={role}
+            />
+          )}
+        </PersonCard>
       )}
       <CallAnnouncer room={room} title={title} settings={settings} />
     </div>

@@ -9,6 +9,7 @@ import { Session } from "../client/session";
 import { SettingsStore } from "../client/settings";
 import { SafeStorage } from "../client/storage";
 import { browserTimers } from "../client/timers";
+import { Toasts } from "../client/toasts";
 import { Unread } from "../client/unread";
 import { Navigation } from "./navigation";
 
@@ -59,6 +60,7 @@ export function createServices() {
   });
 
   return {
+    toasts: new Toasts(),
     api,
     session,
     connection,

@@ -1,5 +1,6 @@
 import { type Announce, type SettingsStore, TEXT_SIZES, type Theme } from "../client/settings";
 import { chime } from "../ui/chime";
+import { Check, Choice } from "../ui/choice";
 import { Sheet } from "../ui/sheet";
 import { useSignal } from "../ui/use-signal";
 import styles from "./settings-sheet.module.css";
@@ -29,34 +30,22 @@ export function SettingsSheet({ store, onClose }: { store: SettingsStore; onClos
           value={settings.textSize}
           onChange={(textSize) => store.change({ textSize })}
         />
-        <label className={styles.check}>
-          <input
-            type="checkbox"
-            checked={settings.timestamps}
-            onChange={(event) => store.change({ timestamps: event.target.checked })}
-          />
+        <Check checked={settings.timestamps} onChange={(timestamps) => store.change({ timestamps })}>
           Show the time of each message
-        </label>
-        <label className={styles.check}>
-          <input
-            type="checkbox"
-            checked={settings.reduceMotion}
-            onChange={(event) => store.change({ reduceMotion: event.target.checked })}
-          />
+        </Check>
+        <Check checked={settings.reduceMotion} onChange={(reduceMotion) => store.change({ reduceMotion })}>
           Move less
-        </label>
-        <label className={styles.check}>
-          <input
-            type="checkbox"
-            checked={settings.sound}
-            onChange={(event) => {
-              store.change({ sound: event.target.checked });
-              // Heard at once, and browsers allow sound only after a click like this one.
-              if (event.target.checked) chime();
-            }}
-          />
+        </Check>
+        <Check
+          checked={settings.sound}
+          onChange={(sound) => {
+            store.change({ sound });
+            // Heard at once, and browsers allow sound only after a click like this one.
+            if (sound) chime();
+          }}
+        >
           Sound when someone calls you
-        </label>
+        </Check>
         <Choice
           legend="Read out to screen readers"
           options={ANNOUNCE}
@@ -76,6 +65,8 @@ export function SettingsSheet({ store, onClose }: { store: SettingsStore; onClos
             <dd>complete a name</dd>
             <dt>R, T on a message</dt>
             <dd>reply, thread</dd>
+            <dt>O, D on your own message</dt>
+            <dd>what you typed, delete</dd>
             <dt>P in the messages</dt>
             <dd>pause, go on</dd>
             <dt>Ctrl K</dt>
@@ -86,33 +77,5 @@ export function SettingsSheet({ store, onClose }: { store: SettingsStore; onClos
         </section>
       </div>
     </Sheet>
-  );
-}
-
-interface ChoiceProps<T extends string | number> {
-  legend: string;
-  options: readonly { value: T; label: string }[];
-  value: T;
-  onChange: (value: T) => void;
-}
-
-function Choice<T extends string | number>({ legend, options, value, onChange }: ChoiceProps<T>) {
-  return (
-    <fieldset>
-      <legend>{legend}</legend>
-      <div className={styles.options}>
-        {options.map((option) => (
-          <label key={option.value}>
-            <input
-              type="radio"
-              name={legend}
-              checked={option.value === value}
-              onChange={() => onChange(option.value)}
-            />
-            <span>{option.label}</span>
-          </label>
-        ))}
-      </div>
-    </fieldset>
   );
 }

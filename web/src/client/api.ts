@@ -12,14 +12,18 @@ type Fetch = (input: string, init: RequestInit) => Promise<Response>;
 /** Gives a token that is still good, or null for nobody. */
 export type TokenSource = (force?: boolean) => Promise<string | null>;
 
-interface Call<T> {
-  method: "GET" | "POST" | "PATCH";
+export interface Call<T> {
+  method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   path: string;
   answer: Shape<T>;
+  /** JSON, or a file as it is. */
   body?: unknown;
   signal?: AbortSignal | undefined;
   authenticated?: boolean;
 }
+
+/** For calls whose success says everything. */
+export const nothing: Shape<null> = () => null;
 
 export interface Page {
   messages: ChatMessage[];
@@ -43,7 +47,7 @@ export class Api {
   }
 
   rooms(signal?: AbortSignal): Promise<Room[]> {
-    return this.call({ method: "GET", path: "/rooms", answer: rooms, signal });
+    return this.request({ method: "GET", path: "/rooms", answer: rooms, signal });
   }
 
   messages(
@@ -54,52 +58,64 @@ export class Api {
     const search = new URLSearchParams({ limit: String(query.limit) });
     if (query.before) search.set("before", query.before);
     if (query.after) search.set("after", query.after);
-    return this.call({ method: "GET", path: `${roomPath(slug)}/messages?${search}`, answer: messagesAnswer, signal });
+    return this.request({
+      method: "GET",
+      path: `${roomPath(slug)}/messages?${search}`,
+      answer: messagesAnswer,
+      signal,
+    });
   }
 
   async original(slug: string, id: string): Promise<string> {
     const path = `${roomPath(slug)}/messages/${encodeURIComponent(id)}/original`;
-    return (await this.call({ method: "GET", path, answer: textAnswer, authenticated: true })).text;
+    return (await this.request({ method: "GET", path, answer: textAnswer, authenticated: true })).text;
   }
 
   async preview(slug: string, text: string, signal?: AbortSignal): Promise<string> {
     const path = `${roomPath(slug)}/preview`;
-    return (await this.call({ method: "POST", path, body: { text }, answer: textAnswer, signal })).text;
+    return (await this.request({ method: "POST", path, body: { text }, answer: textAnswer, signal })).text;
   }
 
   previews(text: string, signal?: AbortSignal): Promise<Record<string, string>> {
-    return this.call({ method: "POST", path: "/preview", body: { text }, answer: previewsAnswer, signal });
+    return this.request({ method: "POST", path: "/preview", body: { text }, answer: previewsAnswer, signal });
   }
 
   register(username: string, password: string, displayName: string): Promise<AuthAnswer> {
     const body = { username, password, display_name: displayName };
-    return this.call({ method: "POST", path: "/auth/register", body, answer: authAnswer });
+    return this.request({ method: "POST", path: "/auth/register", body, answer: authAnswer });
   }
 
   login(username: string, password: string): Promise<AuthAnswer> {
-    return this.call({ method: "POST", path: "/auth/login", body: { username, password }, answer: authAnswer });
+    return this.request({ method: "POST", path: "/auth/login", body: { username, password }, answer: authAnswer });
   }
 
   refresh(refreshToken: string): Promise<AuthAnswer> {
     const body = { refresh_token: refreshToken };
-    return this.call({ method: "POST", path: "/auth/refresh", body, answer: authAnswer });
+    return this.request({ method: "POST", path: "/auth/refresh", body, answer: authAnswer });
   }
 
   async logout(refreshToken: string): Promise<void> {
     const body = { refresh_token: refreshToken };
-    await this.call({ method: "POST", path: "/auth/logout", body, answer: () => null });
+    await this.request({ method: "POST", path: "/auth/logout", body, answer: nothing });
   }
 
   updateProfile(change: ProfileBody): Promise<User> {
-    return this.call({ method: "PATCH", path: "/users/me", body: change, answer: user, authenticated: true });
+    return this.request({ method: "PATCH", path: "/users/me", body: change, answer: user, authenticated: true });
   }
 
   async changePassword(current: string, next: string): Promise<void> {
     const body = { current_password: current, new_password: next };
-    await this.call({ method: "POST", path: "/users/me/password", body, answer: () => null, authenticated: true });
+    await this.request({ method: "POST", path: "/users/me/password", body, answer: nothing, authenticated: true });
   }
 
-  private async call<T>(call: Call<T>): Promise<T> {
+  /** Takes one's own message away, or as a moderator anyone's. */
+  async deleteMessage(slug: string, id: string): Promise<void> {
+    const path = `${roomPath(slug)}/messages/${encodeURIComponent(id)}`;
+    await this.request({ method: "DELETE", path, answer: nothing, authenticated: true });
+  }
+
+  /** Any call; those of a part of the page that not everyone sees live beside that part. */
+  async request<T>(call: Call<T>): Promise<T> {
     if (!call.authenticated) return this.attempt(call, null);
     try {
       return await this.attempt(call, await this.tokens());
@@ -112,7 +128,9 @@ export class Api {
 
   private async attempt<T>(call: Call<T>, token: string | null): Promise<T> {
     const headers: Record<string, string> = { accept: "application/json" };
-    if (call.body !== undefined) headers["content-type"] = "application/json";
+    const file = call.body instanceof Blob ? call.body : null;
+    if (file) headers["content-type"] = file.type;
+    else if (call.body !== undefined) headers["content-type"] = "application/json";
     if (token) headers.authorization = `Bearer ${token}`;
     const limit = AbortSignal.timeout(CALL_TIMEOUT_MS);
     const init: RequestInit = {
@@ -122,7 +140,7 @@ export class Api {
       credentials: "omit",
       cache: "no-store",
     };
-    if (call.body !== undefined) init.body = JSON.stringify(call.body);
+    if (call.body !== undefined) init.body = file ?? JSON.stringify(call.body);
 
     let response: Response;
     let value: unknown;
@@ -141,7 +159,7 @@ export class Api {
   }
 }
 
-const roomPath = (slug: string): string => `/rooms/${encodeURIComponent(slug)}`;
+export const roomPath = (slug: string): string => `/rooms/${encodeURIComponent(slug)}`;
 
 function parse(body: string): unknown {
   try {

@@ -11,6 +11,8 @@ export const ROWS_FRESH_MAX = 100;
 export const ROWS_READING_MAX = 600;
 /** Messages that wait beside the page while it is paused; with 350 B each that is under 2 MB. */
 export const BUFFER_MAX = 5_000;
+/** Of messages taken away in a row, a moderator can look at so many. */
+const KEPT_MAX = 50;
 /** Reading on from a pause brings this many at a time. */
 const READ_ON = 50;
 /** The key of the gap between what was jumped to and the present; there is one at most. */
@@ -24,6 +26,8 @@ const AHEAD = "gap:ahead";
 export class MessageWindow {
   rows: readonly Row[] = [];
   following = true;
+  /** It waits only because a moderator's pointer is on it. */
+  held = false;
 
   /** The newest place taken in; what is not later was seen before. */
   private newest: string | null = null;
@@ -87,7 +91,7 @@ export class MessageWindow {
    * waits, everything from here on is read from the history, so that nothing is missing.
    */
   skip(count: number, messages: readonly ChatMessage[]): boolean {
-    if (this.following) return false;
+    if (this.following || this.held) return false;
     this.commit();
     const to = messages.at(-1)?.seq;
     const from = this.ahead?.from ?? this.lastShown();
@@ -135,9 +139,11 @@ export class MessageWindow {
     return false;
   }
 
-  pause(): void {
+  /** `held` is for a moment, while a hand is on a row: a sample goes on as such meanwhile. */
+  pause(held = false): void {
     this.commit();
     this.following = false;
+    this.held = held;
   }
 
   /** The gap between what was jumped to and the present; null when what is shown reaches the present. */
@@ -149,6 +155,7 @@ export class MessageWindow {
   /** Shows another part of the order, oldest first, and waits there. What is live goes on waiting beside it. */
   jump(messages: readonly ChatMessage[]): void {
     this.following = false;
+    this.held = false;
     this.passed = 0;
     this.incoming = [];
     this.buffer = [];
@@ -178,6 +185,7 @@ export class MessageWindow {
   follow(): void {
     this.commit();
     this.following = true;
+    this.held = false;
     this.passed = 0;
     this.readBuffer(this.buffer.length);
     this.trimOldest(ROWS_KEPT);
@@ -229,7 +237,9 @@ export class MessageWindow {
     return found;
   }
 
-  /** Takes messages away: a row stays where one was seen, nothing where it was not, and never the text. */
+  /**
+   * Takes messages away: a row stays where one was seen, nothing where it was not, and the text for moderators alone.
+   */
   remove(matches: (message: ChatMessage) => boolean): void {
     const stays = (item: ChatMessage | GapRow) => isGap(item) || !matches(item);
     this.incoming = this.incoming.filter(stays);
@@ -242,10 +252,16 @@ export class MessageWindow {
       }
       const last = rows.at(-1);
       if (last?.kind === "removed" && last.username === row.message.user.username) {
-        rows[rows.length - 1] = { ...last, seq: row.message.seq, count: last.count + 1 };
-      } else rows.push(removedRow(row));
+        const kept = this.viewpoint.moderates ? [...last.kept, row.message].slice(-KEPT_MAX) : [];
+        rows[rows.length - 1] = { ...last, seq: row.message.seq, count: last.count + 1, kept };
+      } else rows.push(removedRow(row, this.viewpoint.moderates));
     }
     this.rows = rows;
+  }
+
+  /** A moderator looks at what was taken away, or learnt why. */
+  changeRemoved(key: string, change: Partial<Pick<RemovedRow, "revealed" | "why">>): void {
+    this.rows = this.rows.map((row) => (row.kind === "removed" && row.key === key ? { ...row, ...change } : row));
   }
 
   /** Everything goes: the room was cleared, or its log is another one now. */
@@ -264,7 +280,11 @@ export class MessageWindow {
 
   /** The viewer is someone else now, or a line turned out to be theirs. */
   refresh(): void {
-    this.rows = this.rows.map((row) => (row.kind === "message" ? messageRow(row.message, this.viewpoint) : row));
+    this.rows = this.rows.map((row) => {
+      if (row.kind === "message") return messageRow(row.message, this.viewpoint);
+      // Who moderates no longer has no business with it.
+      return row.kind === "removed" && !this.viewpoint.moderates ? { ...row, kept: [], revealed: false } : row;
+    });
   }
 
   private append(arrived: readonly (ChatMessage | GapRow)[]): void {
@@ -335,7 +355,7 @@ export class MessageWindow {
 
 const isGap = (item: ChatMessage | GapRow): item is GapRow => "kind" in item && item.kind === "gap";
 
-function removedRow(row: MessageRow): RemovedRow {
+function removedRow(row: MessageRow, keep: boolean): RemovedRow {
   const { seq, user } = row.message;
   return {
     kind: "removed",
@@ -345,5 +365,8 @@ function removedRow(row: MessageRow): RemovedRow {
     username: user.username,
     count: 1,
     own: row.own,
+    kept: keep ? [row.message] : [],
+    revealed: false,
+    why: null,
   };
 }

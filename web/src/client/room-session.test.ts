@@ -527,3 +527,76 @@ describe("slow mode", () => {
     expect(room.talk.nextAt.getSnapshot()).toBe(timers.now() + 4_000);
   });
 });
+
+describe("measures against the reader", () => {
+  const ban = () => room.ban.getSnapshot();
+
+  it("hold until their time is over, or until they are lifted", async () => {
+    await start(true);
+    socket().say({ type: "banned", room: "bestie", until: timers.now() + 60_000, reason: "spam" });
+    expect(ban()).toMatchObject({ reason: "spam" });
+    timers.advance(59_000);
+    expect(ban()).not.toBeNull();
+    timers.advance(1_000);
+    expect(ban()).toBeNull();
+    socket().say({ type: "banned", room: "bestie", until: null, reason: null });
+    timers.advance(1e9);
+    expect(ban()).toEqual({ until: null, reason: null });
+    socket().say({ type: "unbanned", room: "bestie" });
+    expect(ban()).toBeNull();
+  });
+
+  it("outlive a renewed token", async () => {
+    await start(true);
+    socket().say({ type: "banned", room: "bestie", until: null, reason: null });
+    timers.advance(860_000);
+    await network();
+    expect(requests.filter((input) => input.endsWith("/refresh")).length).toBeGreaterThan(1);
+    expect(ban()).not.toBeNull();
+  });
+});
+
+describe("what was taken away", () => {
+  const removed = () => log().rows.find((row) => row.kind === "removed");
+
+  it("is kept from viewers", async () => {
+    await start(false);
+    socket().say({ type: "deleted", room: "bestie", ids: ["id-9"] });
+    expect(removed()).toMatchObject({ count: 1, kept: [] });
+    expect(JSON.stringify(log())).not.toContain("line 9");
+  });
+
+  it("is there for moderators to look at, for as long as they are", async () => {
+    await start(true, { you: { role: "moderator" } });
+    socket().say({ type: "cleared", room: "bestie", username: "bob" });
+    expect(removed()).toMatchObject({ count: 3, revealed: false });
+    room.changeRemoved(removed()?.key ?? "", { revealed: true, why: "rude" });
+    expect(removed()).toMatchObject({ revealed: true, why: "rude" });
+    expect(JSON.stringify(log())).toContain("line 9");
+    socket().say({ type: "role", room: "bestie", you: { role: "viewer" } });
+    expect(removed()).toMatchObject({ revealed: false, kept: [] });
+    expect(JSON.stringify(log())).not.toContain("line 9");
+  });
+});
+
+describe("a moderator's hand on a row", () => {
+  it("stops the list for a moment, in a sample too, and lets it go on as it was", async () => {
+    await start(true, { you: { role: "moderator" } });
+    room.hold();
+    expect(log()).toMatchObject({ following: false, held: true });
+    socket().say({ type: "messages", room: "bestie", messages: [messageAt(20)], skipped: 9 });
+    timers.advance(20);
+    expect(log()).toMatchObject({ waiting: 1, away: false });
+    room.release();
+    expect(log()).toMatchObject({ following: true, held: false });
+    expect(texts().at(-1)).toBe("line 20");
+  });
+
+  it("lets go of nothing that the reader stopped", async () => {
+    await start(true, { you: { role: "moderator" } });
+    room.hold();
+    room.pause();
+    room.release();
+    expect(log()).toMatchObject({ following: false, held: false });
+  });
+});

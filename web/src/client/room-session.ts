@@ -2,6 +2,7 @@ import type { ClientFrame } from "../protocol/__generated__/protocol";
 import type { ChatMessage, FrameOf, RoomFrame } from "../protocol/message";
 import { seqAfter, seqBefore } from "../protocol/seq";
 import type { Api } from "./api";
+import { BanWatch } from "./ban-watch";
 import { CommitClock, type Screen } from "./commit-clock";
 import type { Connection, RoomReader } from "./connection";
 import { readGap } from "./gap-pages";
@@ -42,7 +43,9 @@ export class RoomSession implements RoomReader {
   readonly vitals = this.gauge.vitals;
   readonly pulse = this.gauge.pulse;
   readonly talk: Talk;
-  readonly ban = new Signal<Ban | null>(null);
+  get ban(): Signal<Ban | null> {
+    return this.bans.ban;
+  }
   /** How many messages the last reconnect brought; null once that was told. */
   readonly caughtUp = new Signal<number | null>(null);
   /** The message to bring into sight, once it is on the page. */
@@ -55,6 +58,7 @@ export class RoomSession implements RoomReader {
   private readonly window: MessageWindow;
   private readonly recall = new Recall();
   private readonly clock: CommitClock;
+  private readonly bans: BanWatch;
   private phase: LogSnapshot["phase"] = "joining";
   private older: LogSnapshot["older"] = "idle";
   private jump: LogSnapshot["jump"] = "idle";
@@ -65,6 +69,7 @@ export class RoomSession implements RoomReader {
   private feed: RoomVitals["feed"] = "auto";
   private joinedBefore = false;
   private cancelJoinWatch: Cancel = () => {};
+  private viewerId: string | null;
   private stops: Cancel[] = [];
   private readonly api: Api;
   private readonly connection: Connection;
@@ -82,7 +87,9 @@ export class RoomSession implements RoomReader {
     this.session = deps.session;
     this.muted = deps.muted;
     this.timers = deps.timers;
+    this.bans = new BanWatch(deps.timers);
     const session = this.session;
+    this.viewerId = session.user?.id ?? null;
     this.talk = new Talk({
       slug,
       ...deps,
@@ -92,11 +99,15 @@ export class RoomSession implements RoomReader {
       pace: () => this.pace(),
     });
     const { talk } = this;
+    const self = this;
     this.window = new MessageWindow({
       get username() {
         return session.user?.username ?? null;
       },
       muted: (username) => deps.muted.has(username),
+      get moderates() {
+        return self.moderates;
+      },
       ownLine: (id) => talk.ownLine(id),
     });
     this.clock = new CommitClock({ commit: () => this.commit(), screen: deps.screen, timers: deps.timers });
@@ -117,6 +128,7 @@ export class RoomSession implements RoomReader {
     this.stops = [];
     this.clock.stop();
     this.cancelJoinWatch();
+    this.bans.stop();
     this.talk.stop();
   }
 
@@ -128,9 +140,25 @@ export class RoomSession implements RoomReader {
   // --- what the reader does ---
 
   pause(): void {
-    if (!this.window.following) return;
+    if (!this.window.following && !this.window.held) return;
     this.window.pause();
     this.publish();
+  }
+
+  /** Stops for as long as a moderator's pointer is on a row, so that they hit the one they mean. */
+  hold(): void {
+    if (!this.window.following) return;
+    this.window.pause(true);
+    this.publish();
+  }
+
+  release(): void {
+    if (this.window.held) this.follow();
+  }
+
+  get moderates(): boolean {
+    const { role } = this.vitals.getSnapshot();
+    return role === "moderator" || role === "broadcaster" || role === "admin";
   }
 
   follow(): void {
@@ -289,7 +317,14 @@ export class RoomSession implements RoomReader {
     this.caughtUp.set(null);
   }
 
-  /** After a reload the server still knows what its author typed. */
+  /** A moderator looks at messages that were taken away, or has found out why. */
+  changeRemoved(key: string, change: { revealed?: boolean; why?: string }): void {
+    this.pause();
+    this.window.changeRemoved(key, change);
+    this.publish();
+  }
+
+  /** What was typed, as the server tells it to the author and to moderators. */
   async revealOriginal(message: ChatMessage): Promise<void> {
     if (this.talk.ownLine(message.id)) return;
     const text = await this.api.original(this.slug, message.id).catch(() => null);
@@ -349,13 +384,14 @@ export class RoomSession implements RoomReader {
         this.refused(frame);
         return;
       case "banned":
-        this.ban.set({ until: frame.until, reason: frame.reason });
+        this.bans.set({ until: frame.until, reason: frame.reason });
         return;
       case "unbanned":
-        this.ban.set(null);
+        this.bans.set(null);
         return;
-      // What one is here is not shown yet.
       case "role":
+        this.roleChanged(frame.you.role);
+        return;
       case "left":
         return;
     }
@@ -412,7 +448,7 @@ export class RoomSession implements RoomReader {
     this.epoch = frame.epoch;
     this.joinedBefore = true;
     this.phase = "live";
-    this.gauge.set({ role: frame.you.role });
+    this.roleChanged(frame.you.role);
     this.tellVitals({ ...frame, messages_per_second: this.vitals.getSnapshot().messagesPerSecond });
     this.commit();
   }
@@ -455,6 +491,14 @@ export class RoomSession implements RoomReader {
     } else this.talk.refused(frame);
   }
 
+  private roleChanged(role: RoomVitals["role"]): void {
+    const before = this.moderates;
+    this.gauge.set({ role });
+    if (before === this.moderates) return;
+    this.window.refresh();
+    this.publish();
+  }
+
   /** How long slow mode makes one wait between two lines. */
   private pace(): number {
     const { role, settings } = this.vitals.getSnapshot();
@@ -462,7 +506,13 @@ export class RoomSession implements RoomReader {
   }
 
   private viewerChanged(): void {
-    this.ban.set(null);
+    const id = this.session.user?.id ?? null;
+    // A token that was renewed changes nobody.
+    if (id === this.viewerId) return;
+    this.viewerId = id;
+    this.bans.set(null);
+    // What one is here is said again when the server knows who one is.
+    if (id === null) this.roleChanged("viewer");
     this.talk.freed();
     this.window.refresh();
     this.publish();
@@ -532,6 +582,7 @@ export class RoomSession implements RoomReader {
       rows: this.window.rows,
       pending: this.talk.lines,
       following: this.window.following,
+      held: this.window.held,
       waiting: this.window.waiting,
       older: this.older,
       away: this.window.ahead !== null,

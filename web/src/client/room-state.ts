@@ -10,6 +10,8 @@ export interface LogSnapshot {
   rows: readonly Row[];
   pending: readonly PendingLine[];
   following: boolean;
+  /** It waits only while a moderator's pointer is on it. */
+  held: boolean;
   /** Messages that arrived and are not on the page. */
   waiting: number;
   older: "idle" | "loading" | "start" | "failed";
@@ -55,6 +57,7 @@ export const EMPTY_LOG: LogSnapshot = {
   rows: [],
   pending: [],
   following: true,
+  held: false,
   waiting: 0,
   older: "idle",
   away: false,

@@ -12,7 +12,7 @@ export interface MessageRow {
   own: boolean;
   /** Mentions the reader or answers them. */
   toMe: boolean;
-  /** What the reader typed, where this tab knows it. */
+  /** What its author typed, where this tab knows it. */
   original: string | null;
   /** By someone the reader does not want to hear: keeps its place and is not shown. */
   muted: boolean;
@@ -39,6 +39,12 @@ export interface RemovedRow {
   username: string;
   count: number;
   own: boolean;
+  /** What was taken away, for moderators alone: the newest of it. */
+  kept: readonly ChatMessage[];
+  /** A moderator looks at it. */
+  revealed: boolean;
+  /** Who took it away and why, once that was asked. */
+  why: string | null;
 }
 
 export interface NoticeRow {
@@ -50,20 +56,22 @@ export interface NoticeRow {
 /** Who looks, and what of their own lines is known. */
 export interface Viewpoint {
   readonly username: string | null;
+  /** May see what was taken away, and what others typed. */
+  readonly moderates: boolean;
   muted(username: string): boolean;
-  /** The key and the typed text of one of the viewer's own lines sent from this tab. */
+  /** The key and the typed text of a line, where it is known: one's own, and for moderators what they looked at. */
   ownLine(id: string): { key: string; text: string } | null;
 }
 
 export function messageRow(message: ChatMessage, viewpoint: Viewpoint): MessageRow {
   const me = viewpoint.username;
   const own = me !== null && message.user.username === me;
-  const line = own ? viewpoint.ownLine(message.id) : null;
+  const line = own || viewpoint.moderates ? viewpoint.ownLine(message.id) : null;
   return {
     kind: "message",
     key: line?.key ?? message.id,
     message,
-    tokens: tokenize(message.text, message.mentions, me),
+    tokens: tokenize(message.text, message.mentions, me, message.emotes),
     own,
     toMe: me !== null && !own && (message.reply_to?.username === me || message.mentions.includes(me)),
     original: line?.text ?? null,

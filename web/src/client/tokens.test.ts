@@ -50,3 +50,40 @@ describe("tokenize", () => {
       ).toBe(line);
   });
 });
+
+describe("emotes", () => {
+  const cut = (text: string, ...ranges: [number, number, string?][]) =>
+    tokenize(
+      text,
+      [],
+      null,
+      ranges.map(([start, end, id = "7"]) => ({ id, name: "x", start, end })),
+    ).map((token) => (token.kind === "emote" ? `<${token.text}>` : token.text));
+
+  it("stand where the server counted code points, not units", () => {
+    expect(cut("🤪 Kappa 𝐇 Kappa!", [2, 6], [10, 14])).toEqual(["🤪 ", "<Kappa>", " 𝐇 ", "<Kappa>", "!"]);
+    expect(cut("Kappa", [0, 4])).toEqual(["<Kappa>"]);
+  });
+
+  it("are text where the range or the id is no good", () => {
+    for (const range of [
+      [-1, 3],
+      [3, 99],
+      [4, 2],
+      [0.5, 2],
+      [Number.NaN, 1],
+      [1e9, 2e9],
+    ] as [number, number][])
+      expect(cut("a Kappa b", range).join("")).toBe("a Kappa b");
+    for (const id of ["", "..", "../x", "a/b", "a?b", "https://evil.example", "x".repeat(200), "<img>"])
+      expect(cut("a Kappa b", [2, 6, id])).not.toContain("<Kappa>");
+    expect(cut("a Kappa b", [2, 6], [4, 8], [2, 6])).toEqual(["a ", "<Kappa>", " b"]);
+  });
+
+  it("are names where there are too many, and nothing is lost", () => {
+    const text = Array.from({ length: 1_000 }, () => "aa").join(" ");
+    const cuts = cut(text, ...Array.from({ length: 1_000 }, (_, at): [number, number] => [at * 3, at * 3 + 1]));
+    expect(cuts.filter((part) => part === "<aa>").length).toBe(64);
+    expect(cuts.join("").replaceAll(/[<>]/g, "")).toBe(text);
+  });
+});

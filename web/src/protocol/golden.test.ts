@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { decodeServerFrame } from "./decode";
+import { bansAnswer, card, logAnswer, phrasesAnswer, rolesAnswer } from "./moderation";
 import { authAnswer, messagesAnswer, previewsAnswer, problem, rooms, textAnswer, user } from "./objects";
 import type { Shape } from "./shape";
 
@@ -55,6 +56,24 @@ describe("REST bodies that the server's own tests wrote", () => {
     const understood = shape(value);
     expect(understood).toBeDefined();
     expectPartOf(understood, name === "rooms.json" || name === "previews.json" ? value.rooms : value);
+  });
+
+  it.each(files("moderation"))("moderation: %s", (name) => {
+    const answers: Record<string, Shape<unknown>> = {
+      "bans.json": bansAnswer,
+      "blocked_phrases.json": phrasesAnswer,
+      "log.json": logAnswer,
+      "roles.json": rolesAnswer,
+      "user_card.json": card,
+    };
+    // The others are what the page sends.
+    const sent = ["ban", "blocked_phrase", "clear_all", "clear_user", "pin", "settings"].map((body) => `${body}.json`);
+    const shape = answers[name];
+    if (!shape) expect(sent).toContain(name);
+    else {
+      const value = JSON.parse(read(`moderation/${name}`));
+      expectPartOf(shape(value), value);
+    }
   });
 
   it("has no body of another kind than the page knows of", () => {

@@ -53,7 +53,17 @@ export const message = record<ChatMessage>({
   sent_at: finite,
 });
 
-export const user = record<User>({ id: decimal, username: text, display_name: text, color: text, created_at: finite });
+const isTrue = (value: unknown): boolean => value === true;
+
+export const user = record<User>({
+  id: decimal,
+  username: text,
+  display_name: text,
+  color: text,
+  created_at: finite,
+  admin: isTrue,
+  bot: isTrue,
+});
 
 export const settings = record<RoomSettings>({
   slow_mode_seconds: withDefault(finite, 0),
@@ -78,6 +88,7 @@ export const room = record<Room>({
   viewers: withDefault(finite, 0),
   messages_per_second: withDefault(finite, 0),
   pinned: withDefault<Room["pinned"]>(pinned, null),
+  archived: isTrue,
 });
 
 export const rooms: Shape<Room[]> = (value) => (isRecord(value) ? listOf(room)(value.rooms) : undefined);

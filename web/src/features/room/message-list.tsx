@@ -8,7 +8,7 @@ import {
   useRef,
 } from "react";
 import type { RoomSession } from "../../client/room-session";
-import type { MessageRow } from "../../client/rows";
+import type { MessageRow, RemovedRow } from "../../client/rows";
 import type { User } from "../../protocol/__generated__/protocol";
 import { Icon } from "../../ui/icon";
 import { count } from "../../ui/numbers";
@@ -17,6 +17,7 @@ import { type Anchor, AT_END_PX, distanceToEnd, NEAR_START_PX, readAnchor, resto
 import styles from "./message-list.module.css";
 import { DayRow, LogRow } from "./message-row";
 import { PendingRow } from "./pending-row";
+import { useSteadyHand } from "./steady-hand";
 import { midnight } from "./times";
 
 interface Props {
@@ -29,6 +30,12 @@ interface Props {
   onPerson: (username: string) => void;
   onThread: (id: string) => void;
   onTime: () => void;
+  /** Whether the reader moderates: rows get tools, and stand still under the pointer. */
+  tools: boolean;
+  onDelete: (row: MessageRow) => void;
+  onPin: (row: MessageRow) => void;
+  /** Finds out who took messages away, and why. */
+  onWhy: (row: RemovedRow) => void;
   /** Whose lines stand out while all others are dimmed. */
   alone: string | null;
   onAllAlike: () => void;
@@ -39,13 +46,16 @@ const INTENT_MS = 800;
 const SCROLL_KEYS = ["PageUp", "PageDown", "Home", "End", " "];
 
 export function MessageList(props: Props) {
-  const { room, title, user, onReply, onEdit, onCompose, onPerson, onThread, onTime, alone, onAllAlike } = props;
+  const { room, title, user, onReply, onEdit, onCompose, onPerson, onThread, onTime, alone, onAllAlike, tools } = props;
   const log = useSignal(room.log);
   const target = useSignal(room.target);
   const list = useRef<HTMLDivElement>(null);
   const anchor = useRef<Anchor | null>(null);
   const intentUntil = useRef(0);
   const dragging = useRef(false);
+  /** The row one is in: what takes its place has the focus then. */
+  const focusKey = useRef<string | null>(null);
+  const hand = useSteadyHand(room, list, tools);
 
   // Own the position: the end while following, the row being read while paused.
   useLayoutEffect(() => {
@@ -54,6 +64,10 @@ export function MessageList(props: Props) {
     if (log.following) element.scrollTop = element.scrollHeight;
     else if (anchor.current) restoreAnchor(element, anchor.current);
     if (!log.following) anchor.current = readAnchor(element);
+    if (focusKey.current !== null && document.activeElement === document.body)
+      element
+        .querySelector<HTMLElement>(`[data-key="${CSS.escape(focusKey.current)}"]`)
+        ?.focus({ preventScroll: true });
   }, [log]);
 
   // Bring what was asked for into sight, once it is there.
@@ -168,6 +182,21 @@ export function MessageList(props: Props) {
         else if (room.thread(row.message.id)) onThread(row.message.id);
         return;
       }
+      case "d":
+      case "D":
+      case "b":
+      case "B":
+      case "o":
+      case "O": {
+        const row = log.rows.find((candidate) => candidate.key === focused?.dataset.key);
+        if (row?.kind !== "message" || !(tools || row.own)) return;
+        event.preventDefault();
+        const key = event.key.toLowerCase();
+        if (key === "d") props.onDelete(row);
+        else if (key === "o") original(row, focused);
+        else if (tools) onPerson(row.message.user.username);
+        return;
+      }
       case "p":
       case "P":
         event.preventDefault();
@@ -187,7 +216,13 @@ export function MessageList(props: Props) {
     }
   };
 
+  const original = (row: MessageRow, element: HTMLElement | null) => {
+    void room.revealOriginal(row.message);
+    element?.toggleAttribute("data-reveal");
+  };
+
   const onClick = (event: MouseEvent<HTMLDivElement>) => {
+    if (hand.swallows()) return;
     const button = (event.target as HTMLElement).closest<HTMLElement>("[data-action]");
     if (!button) return;
     const element = button.closest<HTMLElement>("[data-key]");
@@ -199,8 +234,18 @@ export function MessageList(props: Props) {
         if (row?.kind === "message") onReply(row);
         return;
       case "original":
-        if (row?.kind === "message") void room.revealOriginal(row.message);
-        element?.toggleAttribute("data-reveal");
+        if (row?.kind === "message") original(row, element);
+        return;
+      case "delete":
+        if (row?.kind === "message") props.onDelete(row);
+        return;
+      case "pin":
+        if (row?.kind === "message") props.onPin(row);
+        return;
+      case "reveal":
+        if (row?.kind !== "removed") return;
+        room.changeRemoved(key, { revealed: !row.revealed });
+        if (!row.revealed && row.why === null) props.onWhy(row);
         return;
       case "jump":
         void room.reveal(button.dataset.target ?? "");
@@ -232,11 +277,14 @@ export function MessageList(props: Props) {
   /** What can be pressed in a row is a stop for Tab while the row has focus, and not among two hundred others before. */
   const onFocus = (event: FocusEvent<HTMLDivElement>) => {
     const row = event.target.closest<HTMLElement>("[data-key]");
+    focusKey.current = row?.dataset.key ?? null;
     for (const stop of list.current?.querySelectorAll<HTMLElement>('[data-stop][tabindex="0"]') ?? [])
       if (!row?.contains(stop)) stop.tabIndex = -1;
     for (const stop of row?.querySelectorAll<HTMLElement>("[data-stop]") ?? []) stop.tabIndex = 0;
   };
 
+  // A moment's hold needs no words while nothing waits for it.
+  const paused = !log.following && !(log.held && log.waiting === 0);
   let day = midnight(Date.now());
   return (
     <div className={styles.frame} data-timestamps={log.away ? "on" : undefined}>
@@ -253,6 +301,9 @@ export function MessageList(props: Props) {
         onKeyDown={onKeyDown}
         onClick={onClick}
         onFocus={onFocus}
+        onBlur={(event) => {
+          if (event.relatedTarget !== null) focusKey.current = null;
+        }}
       >
         <div className={styles.top}>
           {log.older === "loading" && "Loading older messages…"}
@@ -285,24 +336,24 @@ export function MessageList(props: Props) {
           return newDay ? (
             <Fragment key={row.key}>
               <DayRow day={row.day} />
-              <LogRow row={row} dim={dim} />
+              <LogRow row={row} dim={dim} tools={tools} />
             </Fragment>
           ) : (
-            <LogRow key={row.key} row={row} dim={dim} />
+            <LogRow key={row.key} row={row} dim={dim} tools={tools} />
           );
         })}
         {log.pending.map((line) => (
           <PendingRow key={line.key} line={line} user={user} />
         ))}
       </div>
-      {(!log.following || alone !== null) && (
+      {(paused || alone !== null) && (
         <div className={styles.pills}>
           {alone !== null && (
             <button type="button" className={styles.pill} onClick={onAllAlike}>
               Show all alike
             </button>
           )}
-          {!log.following && (
+          {paused && (
             <>
               <button type="button" className={styles.pill} onClick={() => room.follow()}>
                 {log.jump === "searching"

@@ -18,7 +18,7 @@ const HOSTILE = [
   "</div></body></html>",
 ];
 
-const viewpoint = { username: null, muted: () => false, ownLine: () => null };
+const viewpoint = { username: null, moderates: false, muted: () => false, ownLine: () => null };
 const show = (part: Parameters<typeof messageAt>[1]) =>
   render(<LogRow row={messageRow(messageAt(1, part), viewpoint)} />);
 

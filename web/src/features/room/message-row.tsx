@@ -1,5 +1,6 @@
 import { memo } from "react";
 import type { GapRow, MessageRow as Message, RemovedRow, Row } from "../../client/rows";
+import { tokenize } from "../../client/tokens";
 import type { Badge } from "../../protocol/__generated__/protocol";
 import { Icon } from "../../ui/icon";
 import { nameColorStyle } from "../../ui/name-color-style";
@@ -16,11 +17,18 @@ const BADGES: Record<Badge, string> = {
   bot: "bot",
 };
 
+interface RowProps<T> {
+  row: T;
+  dim?: boolean;
+  /** What moderators have at hand. */
+  tools?: boolean;
+}
+
 /** One row of the log. All its buttons are told apart by `data-action`; the list has the one handler. */
-export const LogRow = memo(function LogRow({ row, dim = false }: { row: Row; dim?: boolean }) {
+export const LogRow = memo(function LogRow({ row, dim = false, tools = false }: RowProps<Row>) {
   switch (row.kind) {
     case "message":
-      return row.muted ? null : <MessageRow row={row} dim={dim} />;
+      return row.muted ? null : <MessageRow row={row} dim={dim} tools={tools} />;
     case "gap":
       return <Gap row={row} />;
     case "removed":
@@ -34,7 +42,7 @@ export const LogRow = memo(function LogRow({ row, dim = false }: { row: Row; dim
   }
 });
 
-function MessageRow({ row, dim }: { row: Message; dim: boolean }) {
+function MessageRow({ row, dim, tools }: RowProps<Message>) {
   const { message, tokens, own, toMe, original } = row;
   const { user, reply_to: reply } = message;
   const className = [styles.row, own && styles.own, toMe && styles.toMe, message.action && styles.action]
@@ -97,13 +105,13 @@ function MessageRow({ row, dim }: { row: Message; dim: boolean }) {
           unstyled
         </span>
       )}
-      {own && original !== null && (
+      {original !== null && (
         <span className={styles.original} aria-hidden="true">
-          <b>You typed</b> <bdi>{original}</bdi>
+          <b>{own ? "You typed" : "Typed"}</b> <bdi>{original}</bdi>
         </span>
       )}
-      <span className={styles.actions}>
-        {own && (
+      <span className={styles.actions} data-tools={tools || undefined}>
+        {own ? (
           <button
             type="button"
             data-action="original"
@@ -111,6 +119,32 @@ function MessageRow({ row, dim }: { row: Message; dim: boolean }) {
             title="Hold the line to see what you typed"
           >
             <Icon name="eye" size={16} />
+          </button>
+        ) : (
+          tools && (
+            <button type="button" data-action="original" aria-label="Show what was typed" title="What was typed (O)">
+              <Icon name="eye" size={16} />
+            </button>
+          )
+        )}
+        {tools && (
+          <button type="button" data-action="pin" aria-label="Pin for everyone" title="Pin for everyone">
+            <Icon name="pin" size={16} />
+          </button>
+        )}
+        {(own || tools) && (
+          <button type="button" data-action="delete" aria-label="Delete this message" title="Delete (D)">
+            <Icon name="trash" size={16} />
+          </button>
+        )}
+        {tools && !own && (
+          <button
+            type="button"
+            data-action="person"
+            aria-label={`Time out or ban ${user.display_name}`}
+            title="Time out or ban (B)"
+          >
+            <Icon name="shield" size={16} />
           </button>
         )}
         {reply && (
@@ -148,7 +182,7 @@ function Gap({ row }: { row: GapRow }) {
 }
 
 function Removed({ row }: { row: RemovedRow }) {
-  const one = row.own ? "Your message was removed by a moderator" : "Message removed";
+  const one = row.own ? "Your message was removed" : "Message removed";
   return (
     <div className={styles.removed} data-key={row.key} tabIndex={-1}>
       {row.count === 1 ? (
@@ -157,6 +191,24 @@ function Removed({ row }: { row: RemovedRow }) {
         <>
           {count(row.count)} messages by <bdi>{row.own ? "you" : row.displayName}</bdi> removed
         </>
+      )}
+      {row.kept.length > 0 && (
+        <button type="button" data-action="reveal" data-stop tabIndex={-1} aria-expanded={row.revealed}>
+          {row.revealed ? "hide" : "show"}
+        </button>
+      )}
+      {row.revealed && (
+        <div className={styles.kept}>
+          {row.why && <p dir="auto">{row.why}</p>}
+          {row.kept.map((message) => (
+            <div key={message.id}>
+              <bdi className={styles.keptName}>{message.user.display_name}</bdi>:{" "}
+              <del dir="auto">
+                <Said text={message.text} tokens={tokenize(message.text, message.mentions, null, message.emotes)} />
+              </del>
+            </div>
+          ))}
+        </div>
       )}
     </div>
   );

@@ -1,3 +1,4 @@
+import type { ReactNode } from "react";
 import type { Muted } from "../../client/muted";
 import type { RoomSession } from "../../client/room-session";
 import { Button } from "../../ui/button";
@@ -18,10 +19,13 @@ interface Props {
   onAlone: (alone: boolean) => void;
   onMention: (displayName: string) => void;
   onClose: () => void;
+  /** What moderators can do. */
+  children?: ReactNode;
 }
 
 /** Who someone is in this room: what they said lately, and what one can do about them. */
-export function PersonCard({ room, roomTitle, muted, username, me, alone, onAlone, onMention, onClose }: Props) {
+export function PersonCard(props: Props) {
+  const { room, roomTitle, muted, username, me, alone, onAlone, onMention, onClose, children } = props;
   const isMuted = useSignal(muted.names).has(username);
   useSignal(room.log);
   const lines = room.linesOf(username);
@@ -44,6 +48,7 @@ export function PersonCard({ room, roomTitle, muted, username, me, alone, onAlon
         </div>
       )}
       {isMuted && <p className={styles.note}>You don't see what {name} says, in any room. Nobody is told.</p>}
+      {children}
       <h3 className={styles.heading}>Lately in {roomTitle}</h3>
       {lines.length === 0 ? (
         <p className={styles.note}>Nothing since you came.</p>

@@ -16,6 +16,8 @@ interface Props {
   onRooms: () => void;
   onCalls: () => void;
   onTime: () => void;
+  /** For moderators alone. */
+  onModerate: (() => void) | null;
   /** Mentions the reader has not looked at. */
   unseenCalls: number;
   /** Something was said in another room that was visited. */
@@ -24,7 +26,7 @@ interface Props {
 }
 
 export function RoomHeader(props: Props) {
-  const { room, title, description, onRooms, onCalls, onTime, unseenCalls, newsElsewhere, actions } = props;
+  const { room, title, description, onRooms, onCalls, onTime, onModerate, unseenCalls, newsElsewhere, actions } = props;
   const vitals = useSignal(room.vitals);
   const { following } = useSignal(room.log);
   return (
@@ -53,6 +55,11 @@ export function RoomHeader(props: Props) {
           {vitals.weather !== "calm" && <span className={styles.rate}>{rate(vitals.messagesPerSecond)}/s</span>}
         </span>
       </div>
+      {onModerate && (
+        <IconButton className={styles.moderate} label="Moderation" onClick={onModerate}>
+          <Icon name="shield" />
+        </IconButton>
+      )}
       <IconButton className={styles.time} label="Go to a time" onClick={onTime}>
         <Icon name="clock" />
       </IconButton>

@@ -1,5 +1,6 @@
 import { type Token, tokenize } from "../../client/tokens";
 import type { ChatMessage } from "../../protocol/message";
+import { EmoteImage } from "../../ui/emote-image";
 import { nameColorStyle } from "../../ui/name-color-style";
 import { plainForReaders } from "../../ui/plain-text";
 import styles from "./said-line.module.css";
@@ -36,7 +37,7 @@ export function SaidLine({
           <span className="visually-hidden">, show in the chat</span>
         </button>
       </div>
-      <Said text={message.text} tokens={tokenize(message.text, message.mentions, me)} />
+      <Said text={message.text} tokens={tokenize(message.text, message.mentions, me, message.emotes)} />
     </li>
   );
 }
@@ -60,7 +61,12 @@ export function Said({ text, tokens }: { text: string; tokens: readonly Token[] 
   );
 }
 
+/** Emotes of a line that Tab stops at; the rest are told by their names like all of them. */
+const STOPS_MAX = 8;
+const EMOTE_SIZE = 28;
+
 function Tokens({ tokens }: { tokens: readonly Token[] }) {
+  let emotes = 0;
   return tokens.map((token, at) => {
     // biome-ignore-start lint/suspicious/noArrayIndexKey: tokens of a line never change places.
     switch (token.kind) {
@@ -72,6 +78,9 @@ function Tokens({ tokens }: { tokens: readonly Token[] }) {
             {token.text}
           </a>
         );
+      case "emote":
+        emotes += 1;
+        return <EmoteImage key={at} id={token.id} name={token.text} size={EMOTE_SIZE} stop={emotes <= STOPS_MAX} />;
       case "mention":
         return (
           <b key={at} className={token.me ? styles.me : styles.mention}>

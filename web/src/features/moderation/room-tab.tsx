@@ -1,0 +1,124 @@
+import { type FormEvent, useState } from "react";
+import { leads, type RoomModeration } from "../../client/room-moderation";
+import type { RoomSession } from "../../client/room-session";
+import type { Toasts } from "../../client/toasts";
+import type { Role, Room, SettingsBody } from "../../protocol/__generated__/protocol";
+import { Button } from "../../ui/button";
+import { Check, Choice } from "../../ui/choice";
+import { Field } from "../../ui/field";
+import { useSignalPart } from "../../ui/use-signal";
+import styles from "./moderation.module.css";
+import { useWork } from "./use-work";
+
+/** Seconds between two lines of one person; the protocol takes up to two minutes. */
+const SLOW = [0, 5, 10, 30, 60, 120] as const;
+const slowName = (seconds: number): string =>
+  seconds === 0 ? "Off" : seconds < 60 ? `${seconds} s` : `${seconds / 60} min`;
+
+const TITLE_MAX = 100;
+const DESCRIPTION_MAX = 300;
+
+interface Props {
+  room: RoomSession;
+  info: Room | null;
+  moderation: RoomModeration;
+  toasts: Toasts;
+  role: Role;
+}
+
+/** What a room asks of those who talk. The controls show what the server says, not what was pressed. */
+export function RoomTab({ room, info, moderation, toasts, role }: Props) {
+  const settings = useSignalPart(room.vitals, (vitals) => vitals.settings);
+  const pinned = useSignalPart(room.vitals, (vitals) => vitals.pinned);
+  const { busy, problem, work } = useWork();
+  const [sure, setSure] = useState(false);
+  const { slow_mode_seconds: slow } = settings;
+  const steps = SLOW.some((step) => step === slow) ? SLOW : [...SLOW, slow].sort((a, b) => a - b);
+
+  const set = (change: SettingsBody) => void work(() => moderation.settings(change));
+  const clear = async () => {
+    setSure(false);
+    if (await work(() => moderation.clear(null))) toasts.say("The chat is cleared");
+  };
+
+  return (
+    <>
+      <Choice
+        legend="Slow mode: one line every"
+        options={steps.map((value) => ({ value, label: slowName(value) }))}
+        value={slow}
+        disabled={busy}
+        onChange={(seconds) => set({ slow_mode_seconds: seconds })}
+      />
+      <Check disabled={busy} checked={settings.emote_only} onChange={(only) => set({ emote_only: only })}>
+        Only emotes
+      </Check>
+      <Check disabled={busy} checked={settings.unique_chat} onChange={(once) => set({ unique_chat: once })}>
+        Each line only once
+      </Check>
+      {problem && (
+        <p className={styles.problem} role="alert">
+          {problem}
+        </p>
+      )}
+      {pinned && (
+        <div className={styles.state}>
+          <p className={styles.detail}>
+            Pinned: <bdi>{pinned.text}</bdi>
+          </p>
+          <Button disabled={busy} onClick={() => void work(() => moderation.unpin())}>
+            Take it down
+          </Button>
+        </div>
+      )}
+      {leads(role) && info && <Names info={info} moderation={moderation} toasts={toasts} />}
+      <div className={styles.away}>
+        {sure ? (
+          <>
+            <p>Everything that was said here goes, for everyone.</p>
+            <div className={styles.row}>
+              <Button kind="danger" disabled={busy} onClick={() => void clear()}>
+                Clear it
+              </Button>
+              <Button onClick={() => setSure(false)}>Keep it</Button>
+            </div>
+          </>
+        ) : (
+          <Button kind="quiet" onClick={() => setSure(true)}>
+            Clear the chat…
+          </Button>
+        )}
+      </div>
+    </>
+  );
+}
+
+function Names({ info, moderation, toasts }: { info: Room; moderation: RoomModeration; toasts: Toasts }) {
+  const [title, setTitle] = useState(info.title);
+  const [description, setDescription] = useState(info.description);
+  const { busy, problem, work } = useWork();
+  const save = async (event: FormEvent) => {
+    event.preventDefault();
+    const change = { title: title.trim(), description: description.trim() };
+    if (await work(() => moderation.settings(change))) toasts.say("The room has its new words");
+  };
+  return (
+    <form className={styles.form} onSubmit={save}>
+      <Field label="Title" required maxLength={TITLE_MAX} value={title} onChange={(e) => setTitle(e.target.value)} />
+      <Field
+        label="Description"
+        maxLength={DESCRIPTION_MAX}
+        value={description}
+        onChange={(e) => setDescription(e.target.value)}
+      />
+      {problem && (
+        <p className={styles.problem} role="alert">
+          {problem}
+        </p>
+      )}
+      <Button type="submit" disabled={busy || title.trim() === ""}>
+        Save the words
+      </Button>
+    </form>
+  );
+}
