@@ -19,7 +19,7 @@ use crate::{
     limits::{self, Limits},
     nodes::{Nodes, words::NodeId},
     persist,
-    rooms::{Directory, feed::RingLimits, style, tail::PrimeError, ticker},
+    rooms::{Directory, feed::RingLimits, style, ticker, waking::PrimeError},
     world::{Real, World},
 };
 use axum::serve::ListenerExt;
@@ -205,7 +205,8 @@ async fn serve(
         Nodes::new(NodeId(rand::random()), log, feeds, accounts.revocations().clone(), world.clone())
     });
 
-    let following = Following::prepare(&log, &store, &rooms, &config.roles, &world).await;
+    let keep = config.gateway.follow_idle_seconds.get().map(|s| Duration::from_secs(s.get().into()));
+    let following = Following::prepare(&log, &store, &rooms, &config.roles, &world, keep).await;
     let Following { marks, history, work } = following.map_err(|error| cannot_follow(config, &error))?;
 
     let (broke, fatal) = mpsc::channel(1);

@@ -9,7 +9,8 @@ use crate::{
     rooms::{
         Directory,
         history::History,
-        tail::{self, PrimeError, Tail},
+        tail::{self, Tail},
+        waking::{Follower, PrimeError},
     },
     world::World,
 };
@@ -66,14 +67,17 @@ impl Following {
     ///
     /// With a log of this process alone the store catches up before the rings are filled, so that a join after the start
     /// needs neither log nor store. With a shared log the persisters of all processes catch up while gateways serve;
-    /// only a store that is too far behind for a room's past to be read is waited for, and that is told.
+    /// only a store that is too far behind for a room's past to be read is waited for, and that is told. With `keep` no
+    /// partition is followed before somebody needs it, nor for longer than that after nobody does.
     pub async fn prepare(
         log: &Arc<dyn EventLog>,
         store: &Arc<dyn Store>,
         rooms: &Arc<Directory>,
         roles: &[Role],
         world: &Arc<dyn World>,
+        keep: Option<Duration>,
     ) -> Result<Self, PrepareError> {
+        let keep = keep.filter(|_| log.is_shared());
         let marks = Marks::new(log.partitions());
         let history = History::new(log.clone(), store.clone(), marks.clone());
         let mut work = Vec::new();
@@ -98,15 +102,23 @@ impl Following {
             work.push(Work::new("persisters", group.run()));
         }
         if roles.contains(&Role::Gateway) {
-            let tails = tokio::select! {
-                biased;
-                tails = prime(log, rooms, &history, world) => tails?,
-                // Whom the gateway waits for may be in this very process.
-                ended = first_of(&mut work), if log.is_shared() => return Err(PrepareError::Ended(ended)),
-            };
-            work.extend(
-                tails.into_iter().map(|tail| Work::new("feed", async { tail.run().await.to_string() })),
-            );
+            let followers = rooms.partitions().iter().map(|followed| {
+                let (log, rooms, followed) = (log.clone(), rooms.clone(), followed.clone());
+                Follower::new(log, rooms, history.clone(), followed, world.clone(), keep)
+            });
+            if keep.is_some() {
+                work.extend(followers.map(|f| Work::new("feed", async { f.run().await.to_string() })));
+            } else {
+                let brought_up = tokio::select! {
+                    biased;
+                    brought_up = bring_up(followers, log.is_shared()) => brought_up?,
+                    // Whom the gateway waits for may be in this very process.
+                    ended = first_of(&mut work), if log.is_shared() => return Err(PrepareError::Ended(ended)),
+                };
+                work.extend(brought_up.into_iter().map(|(follower, tail)| {
+                    Work::new("feed", async { follower.run_from(tail).await.to_string() })
+                }));
+            }
         }
         Ok(Self { marks, history, work })
     }
@@ -121,38 +133,32 @@ async fn first_of(work: &mut [Work]) -> String {
     .await
 }
 
-async fn prime(
-    log: &Arc<dyn EventLog>,
-    rooms: &Arc<Directory>,
-    history: &History,
-    world: &Arc<dyn World>,
-) -> Result<Vec<Tail>, PrimeError> {
-    let mut tails = Vec::new();
-    for partition in rooms.partitions() {
+async fn bring_up(
+    followers: impl Iterator<Item = Follower>,
+    shared: bool,
+) -> Result<Vec<(Follower, Tail)>, PrimeError> {
+    let mut brought_up = Vec::new();
+    for follower in followers {
         let mut told: Option<Instant> = None;
         let tail = loop {
-            match Tail::prime(log.clone(), rooms.clone(), history, partition, world.now()).await {
-                Err(PrimeError::Behind(records)) if log.is_shared() => {
+            match follower.bring_up_now().await {
+                Err(PrimeError::Behind(records)) if shared => {
                     if told.is_none_or(|told| told.elapsed() >= BEHIND_TELL_EVERY) {
-                        tracing::info!(
-                            partition = partition.0,
-                            records,
-                            "waiting for the store to come near the log's end"
-                        );
+                        tracing::info!(records, "waiting for the store to come near the log's end");
                         told = Some(Instant::now());
                     }
                     tokio::time::sleep(BEHIND_LOOK_EVERY).await;
                 }
                 // The brokers' retention went on while it was read.
-                Err(PrimeError::Log(ReadError::Trimmed { .. })) if log.is_shared() => {
+                Err(PrimeError::Log(ReadError::Trimmed { .. })) if shared => {
                     tokio::time::sleep(BEHIND_LOOK_EVERY).await;
                 }
-                primed => break primed?,
+                brought_up => break brought_up?,
             }
         };
-        tails.push(tail);
+        brought_up.push((follower, tail));
     }
-    Ok(tails)
+    Ok(brought_up)
 }
 
 /// Gives up a partition's records that were sent before a time, never one that is not in the store yet. A shared log is

@@ -109,13 +109,24 @@ impl Marks {
     /// Asks once. A checkpoint of another log is none of this one's.
     pub async fn look(&self, log: &dyn EventLog, store: &dyn Store) -> Result<(), StoreError> {
         for partition in (0..log.partitions()).map(Partition) {
-            let checkpoint = store.load(CONSUMER, partition.0).await?;
-            if let (Some(checkpoint), Ok(epoch)) = (checkpoint, log.epoch(partition))
-                && checkpoint.epoch == epoch.0
-            {
-                self.tell(partition, Offset(checkpoint.offset));
-                self.learn(partition, Offset(checkpoint.offset));
-            }
+            self.look_at(log, store, partition).await?;
+        }
+        Ok(())
+    }
+
+    /// As [`Self::look`], for one partition.
+    pub async fn look_at(
+        &self,
+        log: &dyn EventLog,
+        store: &dyn Store,
+        partition: Partition,
+    ) -> Result<(), StoreError> {
+        let checkpoint = store.load(CONSUMER, partition.0).await?;
+        if let (Some(checkpoint), Ok(epoch)) = (checkpoint, log.epoch(partition))
+            && checkpoint.epoch == epoch.0
+        {
+            self.tell(partition, Offset(checkpoint.offset));
+            self.learn(partition, Offset(checkpoint.offset));
         }
         Ok(())
     }

@@ -13,6 +13,10 @@ use std::{collections::BTreeMap, fs::File, io::Read, path::Path};
 /// Longest file with a secret, in bytes.
 const SECRET_FILE_BYTES_MAX: u64 = 4096;
 
+/// A partition is followed at least as long after its last sender as a send may wait for its answer (5 s), an append may be on
+/// its way (4.5 s) and a doubt about it may last (two rounds of the watch over the brokers).
+const FOLLOW_IDLE_MIN: u32 = 15;
+
 /// Longest name of a topic that Kafka takes, in characters, less those of the `-nodes` beside it.
 const TOPIC_CHARS_MAX: usize = 249 - 6;
 /// Longest name of a keyspace that Cassandra takes, in characters.
@@ -29,6 +33,12 @@ pub(super) fn check(config: &Config, sources: &BTreeMap<&'static str, Source>, f
     roles(config, &mut refuse);
     engines(config, &mut refuse);
     listeners(config, &mut refuse);
+    if (1..FOLLOW_IDLE_MIN).contains(&config.gateway.follow_idle_seconds.0) {
+        let found = config.gateway.follow_idle_seconds.0;
+        let text =
+            format!("expected 0 (all are followed, always) or at least {FOLLOW_IDLE_MIN}, found {found}");
+        refuse("gateway.follow_idle_seconds", text);
+    }
     secrets(config, &mut refuse);
 }
 

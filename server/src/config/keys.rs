@@ -274,6 +274,10 @@ settings! {
     gateway: Gateway {
         /// How often the server looks whether a client still answers, in seconds.
         heartbeat_seconds: u32 = 30 => 5..=600;
+        /// Where the log is shared (`log.engine = "kafka"`): how long a partition is followed on after its rooms' last
+        /// viewer and sender here left, in seconds, at least 15. Who comes later waits a moment until it is followed again.
+        /// 0: all partitions are followed, always.
+        follow_idle_seconds: Limit = Limit(600);
     }
 
     /// Twitch's dialect of IRC.

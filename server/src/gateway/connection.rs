@@ -284,6 +284,9 @@ impl<T: Transport> Connection<T> {
         // Subscribe first, then look at the past: nothing can fall between. Joining again starts over.
         self.reading.remove(&join.room);
         let subscription = room.feed.subscribe(self.signals.wake.clone());
+        if let Err(error) = room.shown().await {
+            return self.refuse(error.into(), None, Some(join.room)).await;
+        }
         let (recovered, reason, (older, snapshot)) = match &join.resume {
             None => (None, None, (Vec::new(), room.feed.latest(join.history))),
             Some(resume) => match resume_from(&self.gateway, &room, resume).await {

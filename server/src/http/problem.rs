@@ -149,7 +149,7 @@ impl From<Rejected> for Refusal {
 
 impl From<HistoryError> for Refusal {
     fn from(error: HistoryError) -> Self {
-        if !matches!(error, HistoryError::CatchingUp { .. }) {
+        if !matches!(error, HistoryError::CatchingUp { .. } | HistoryError::Waking) {
             tracing::error!(%error, "a room's history cannot be read");
         }
         let detail = "the history is out of reach right now; try again in a moment";

@@ -7,7 +7,11 @@
 //! "durable" is not yet the answer: it is given once this process's tail has read past the record, and is what the log's
 //! order made of the nonce. Only the tail settles nonces there.
 
-use super::{Room, stage, style};
+use super::{
+    Room,
+    followed::{Place, WAKE_WAIT_MAX},
+    stage, style,
+};
 use crate::limits::UserPace;
 use chat::{
     message::Draft,
@@ -26,6 +30,9 @@ use uuid::Builder;
 
 /// When to ask again while a room's style has too much to do: as for the log, about a group of the queue's work.
 const STYLE_RETRY_AFTER: Duration = Duration::from_millis(50);
+
+/// When to ask again where too many sends wait for a partition to be followed here; it takes about as long.
+const WAKING_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// How long a send waits for the tail to come to the log's end. It lags by milliseconds.
 const TAIL_LAG_MAX: Duration = Duration::from_secs(1);
@@ -84,6 +91,8 @@ pub struct Submitted {
 }
 
 enum State {
+    /// The room's partition is not followed here yet; when it is, the send has its turn.
+    Asleep(Place, oneshot::Receiver<Result<Submitted, Rejected>>, Instant),
     /// The nonce was used before: here is the first answer.
     Known(Accepted),
     /// Another send with this nonce is on its way; then it is this one's turn, or has its answer.
@@ -125,11 +134,32 @@ struct InFlight {
 }
 
 impl Room {
-    /// Styles a draft and hands it to the log, in the order of the calls. Quick: it waits for nothing.
-    ///
+    /// Styles a draft and hands it to the log, in the order of the calls. Quick: it waits for nothing. Where the room's
+    /// partition is not followed yet, that is begun, and the draft waits in line.
+    pub fn submit(
+        self: &Arc<Self>,
+        draft: Draft,
+        pace: &UserPace,
+        now: Millis,
+    ) -> Result<Submitted, Rejected> {
+        let Some(queue) = self.followed.enter() else { return self.submit_now(draft, pace, now) };
+        let (answer, answered) = oneshot::channel();
+        let (room, pace) = (self.clone(), pace.clone());
+        let turn = move || {
+            let submitted = room.submit_now(draft, &pace, room.world.now());
+            // Whoever waits no longer has given its place up, or does it this moment: then it goes its way without them.
+            let _ = answer.send(submitted);
+        };
+        let waits = Instant::now() + WAKE_WAIT_MAX;
+        match queue.wait(turn) {
+            Some(place) => Ok(self.submitted(State::Asleep(place, answered, waits))),
+            None => Err(Rejected::Overloaded { retry_after: WAKING_RETRY_AFTER }),
+        }
+    }
+
     /// The nonce comes before the pace: whoever asks again after a message that was accepted must not be told that it
     /// was refused.
-    pub fn submit(
+    fn submit_now(
         self: &Arc<Self>,
         draft: Draft,
         pace: &UserPace,
@@ -156,7 +186,7 @@ impl Room {
             self.release(nonce.as_ref());
             return Err(Rejected::RateLimited { retry_after });
         }
-        if self.reads_late() {
+        if self.followed.reads_late() {
             self.release(nonce.as_ref());
             return Err(Rejected::Unavailable);
         }
@@ -220,7 +250,7 @@ impl Room {
             return false;
         }
         let Ok(bounds) = self.log.bounds(self.partition) else { return false };
-        if tokio::time::timeout(TAIL_LAG_MAX, self.followed(bounds.last)).await.is_err() {
+        if tokio::time::timeout(TAIL_LAG_MAX, self.followed.reached(bounds.last)).await.is_err() {
             return false;
         }
         self.nonces.lock().forget_doubt(user, nonce);
@@ -248,6 +278,16 @@ impl Submitted {
         let Self { mut state, until } = self;
         loop {
             state = match state {
+                State::Asleep(place, mut answered, waits) => {
+                    let turn = match timeout_at(waits, &mut answered).await {
+                        Err(_) if place.give_up() => return Err(Rejected::Unavailable),
+                        // It has its turn this moment.
+                        Err(_) => answered.await,
+                        Ok(turn) => turn,
+                    };
+                    // Without an answer the process ends, and there was no turn.
+                    turn.map_err(|_| Rejected::Unavailable)??.state
+                }
                 State::Known(accepted) => return Ok(accepted),
                 State::Appending(flight) => return flight.land(until).await,
                 State::Waiting(room, draft, pace) => {
@@ -310,7 +350,7 @@ impl InFlight {
         let (end, error) = match answer {
             // If this is dropped while it waits, the nonce is left in doubt.
             Ok(offset) => {
-                if !self.room.passed(offset, until).await {
+                if !self.room.followed.passed(offset, until).await {
                     return Err(Rejected::Unknown);
                 }
                 (offset, None)

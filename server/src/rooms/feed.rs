@@ -134,7 +134,6 @@ pub struct Feed {
     /// Here, and on other nodes as they last said.
     viewers: AtomicU64,
     viewers_elsewhere: AtomicU64,
-    published: AtomicU64,
     /// Told whenever messages are published; for those who wait for one message, not for viewers.
     progress: Notify,
 }
@@ -169,16 +168,18 @@ impl Feed {
             wakers: Mutex::default(),
             viewers: AtomicU64::new(0),
             viewers_elsewhere: AtomicU64::new(0),
-            published: AtomicU64::new(0),
             progress: Notify::new(),
         })
     }
 
-    /// At the start: the ring's past begins after this message. Before the first [`Self::publish`] only.
+    /// Begins, or begins anew: the ring is empty, and its past begins after this message. Only while nobody reads it.
     pub fn begins_after(&self, seq: Seq) {
         let mut ring = self.ring.write();
-        ring.complete_after = seq;
-        ring.last = ring.last.max(seq);
+        ring.first += ring.items.len() as u64;
+        ring.items.clear();
+        ring.newest.clear();
+        (ring.messages, ring.bytes) = (0, 0);
+        (ring.complete_after, ring.last) = (seq, seq);
     }
 
     /// Adds messages in the room's order and wakes the viewers. What is not newer than the newest is passed over, so
@@ -192,7 +193,6 @@ impl Feed {
         for batch in messages[new..].chunks(FRAME_MESSAGES_MAX) {
             self.push(encode(&self.slug, batch));
         }
-        self.published.fetch_add((messages.len() - new) as u64, Ordering::Relaxed);
         self.wake();
         self.progress.notify_waiters();
     }
@@ -347,11 +347,6 @@ impl Feed {
     /// How many there are on all other nodes together.
     pub fn set_viewers_elsewhere(&self, viewers: u64) {
         self.viewers_elsewhere.store(viewers, Ordering::Relaxed);
-    }
-
-    /// Messages published since the start of the process.
-    pub fn published(&self) -> u64 {
-        self.published.load(Ordering::Relaxed)
     }
 
     /// Resolves once the feed has come to this message or beyond. Cancel-safe.

@@ -7,6 +7,7 @@
 use super::{
     Room,
     feed::{Resume, Snapshot},
+    followed::Stage,
     repeats::{Repeats, accepted},
     tail::{READ_BYTES_MAX, READ_RECORDS_MAX, decode},
 };
@@ -16,9 +17,12 @@ use chat::{
     nonces::{RACE_MS, Verdict},
     time::Millis,
 };
-use chat_store::{MessageStore, PAGE_ROWS_MAX, Page, StoreError};
+use chat_store::{PAGE_ROWS_MAX, Page, Store, StoreError};
 use event_log::{EventLog, Offset, Partition, ReadError};
-use protocol::ids::{MessageId, Seq};
+use protocol::{
+    ids::{MessageId, Seq},
+    limits::HISTORY_MAX,
+};
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -27,7 +31,7 @@ use tokio::time::timeout;
 
 /// Most log records looked through for the part that is not yet in the store. The persister lags by milliseconds;
 /// after a long outage of the store this bounds the work of one reader.
-const LAG_RECORDS_MAX: u64 = 100_000;
+pub(super) const LAG_RECORDS_MAX: u64 = 100_000;
 /// How long a resume waits for the feed to come to the message it resumes after. The feed lags by well under a
 /// millisecond; a `seq` of another room in the same partition is never reached.
 const FEED_LAG_MAX: Duration = Duration::from_millis(250);
@@ -43,7 +47,7 @@ const ALL: usize = usize::MAX;
 #[derive(Clone)]
 pub struct History {
     log: Arc<dyn EventLog>,
-    store: Arc<dyn MessageStore>,
+    store: Arc<dyn Store>,
     marks: Arc<Marks>,
 }
 
@@ -62,6 +66,9 @@ pub enum HistoryError {
         /// Records.
         behind: u64,
     },
+    /// The room's partition was not followed here, and it takes a while until it is.
+    #[error("the room is being brought up here")]
+    Waking,
 }
 
 /// What a resume gives.
@@ -81,7 +88,7 @@ pub enum Resumed {
 
 impl History {
     /// Reads from these; `marks` say how far the store is.
-    pub fn new(log: Arc<dyn EventLog>, store: Arc<dyn MessageStore>, marks: Arc<Marks>) -> Self {
+    pub fn new(log: Arc<dyn EventLog>, store: Arc<dyn Store>, marks: Arc<Marks>) -> Self {
         Self { log, store, marks }
     }
 
@@ -185,10 +192,14 @@ impl History {
     /// Everything after `after`, if it is not more than `limit`.
     pub async fn resume(&self, room: &Room, after: Seq, limit: usize) -> Result<Resumed, HistoryError> {
         if room.shared {
-            let come = timeout(SHARED_LAG_MAX, room.followed(Offset(after.0))).await;
+            room.shown().await?;
+            let come = timeout(SHARED_LAG_MAX, room.followed.reached(Offset(after.0))).await;
             if come.is_err() {
+                if room.followed.stage() < Stage::Live {
+                    return Err(HistoryError::Waking);
+                }
                 // While the log is out of reach it cannot be told whether this place is there.
-                let known = self.log.healthy().is_ok() && !room.reads_late();
+                let known = self.log.healthy().is_ok() && !room.followed.reads_late();
                 return if known { Ok(Resumed::Ahead) } else { Err(HistoryError::CatchingUp { behind: 0 }) };
             }
         } else {
@@ -223,6 +234,51 @@ impl History {
         }
     }
 
+    /// Asks how far the store is with a partition.
+    pub(super) async fn look(&self, partition: Partition) -> Result<Offset, StoreError> {
+        self.marks.look_at(self.log.as_ref(), self.store.as_ref(), partition).await?;
+        Ok(self.marks.stored(partition))
+    }
+
+    /// The newest messages up to a place up to which the store has everything, oldest first: as many as a join shows, and
+    /// then more as long as they were sent after `since`, up to `most`.
+    pub(super) async fn newest_stored(
+        &self,
+        room: &Room,
+        up_to: Offset,
+        since: Millis,
+        most: usize,
+    ) -> Result<Vec<Logged>, StoreError> {
+        let mut newest: Vec<Logged> = Vec::new();
+        let (mut end, mut asked) = (Seq(up_to.0 + 1), HISTORY_MAX as usize);
+        loop {
+            let page = self.stored_page(room, Page::Before(end), asked).await?;
+            let full = page.len() == asked;
+            newest.splice(0..0, page);
+            asked = PAGE_ROWS_MAX.min(most.saturating_sub(newest.len()));
+            match newest.first() {
+                Some(oldest) if full && asked > 0 && oldest.message.sent_at >= since => end = oldest.seq,
+                _ => return Ok(newest),
+            }
+        }
+    }
+
+    /// The messages after one place up to another, up to which the store has everything.
+    pub(super) async fn stored_between(
+        &self,
+        room: &Room,
+        after: Offset,
+        up_to: Offset,
+    ) -> Result<Vec<Logged>, StoreError> {
+        let (mut found, mut at) = (Vec::new(), Seq(after.0));
+        while at.0 < up_to.0 {
+            let page = self.stored_page(room, Page::After(at), PAGE_ROWS_MAX).await?;
+            at = page.last().filter(|_| page.len() == PAGE_ROWS_MAX).map_or(Seq(up_to.0), |m| m.seq);
+            found.extend(page.into_iter().filter(|m| m.seq.0 <= up_to.0));
+        }
+        Ok(found)
+    }
+
     /// A page of the store, which is counted: joins should not need any.
     async fn stored_page(&self, room: &Room, page: Page, limit: usize) -> Result<Vec<Logged>, StoreError> {
         metrics::counter!("twitchy_store_reads_total", "what" => "page").increment(1);
@@ -240,9 +296,14 @@ impl History {
         let mut last =
             self.log.bounds(room.partition)?.last.0.min(before.map_or(u64::MAX, |b| b.0.saturating_sub(1)));
         if room.shared {
+            if !room.followed.live().await {
+                // Until its nonces are known, what the store has is all that can be told, and nearly all there is.
+                room.shown().await?;
+                return Ok(Vec::new());
+            }
             // Only what the tail has read can be told from second records. It is there, or will be in a moment.
-            let _ = timeout(FEED_LAG_MAX, room.followed(Offset(last))).await;
-            last = last.min(room.followed.load(Ordering::Acquire));
+            let _ = timeout(FEED_LAG_MAX, room.followed.reached(Offset(last))).await;
+            last = last.min(room.followed.at().0);
         }
         let behind = last.saturating_sub(after.0);
         if behind > LAG_RECORDS_MAX && limit == ALL {
@@ -309,12 +370,20 @@ struct Part {
 }
 
 impl Room {
+    /// Waits until the newest messages can be shown from the ring.
+    ///
+    /// # Errors
+    /// [`HistoryError::Waking`] if that takes too long.
+    pub async fn shown(&self) -> Result<(), HistoryError> {
+        if self.followed.shown().await { Ok(()) } else { Err(HistoryError::Waking) }
+    }
+
     /// Is this record that the tail has read a message, or a second record of one?
     fn verdict(&self, logged: &Logged) -> Verdict {
         let Some(nonce) = logged.message.nonce.as_ref().filter(|_| self.shared) else {
             return Verdict::Message;
         };
-        if logged.seq.0 <= self.judged_after.load(Ordering::Acquire) {
+        if logged.seq.0 <= self.followed.judged_after.load(Ordering::Acquire) {
             return Verdict::Unknown;
         }
         self.nonces.lock().verdict(logged.message.author.id, nonce, accepted(logged))

@@ -1,38 +1,39 @@
 //! Rooms: where a message is accepted, styled and shown.
 //!
 //! The path of a message through here: [`accept`] → the log → [`tail`] → [`feed`] → viewers. [`history`] puts a
-//! room's past together from ring, log and store. This part knows nothing of sockets, HTTP or accounts' passwords.
+//! room's past together from ring, log and store. Which partitions of the log are followed at all is [`followed`], and what
+//! brings one up is [`waking`]. This part knows nothing of sockets, HTTP or accounts' passwords.
 
 pub mod accept;
 pub mod feed;
+pub mod followed;
 pub mod history;
 pub mod repeats;
 mod stage;
 pub mod style;
 pub mod tail;
 pub mod ticker;
+pub mod waking;
 
 use crate::world::World;
 use chat::{nonces::Nonces, rooms::RoomDefinition};
-use event_log::{Epoch, EventLog, Offset, Partition};
+use event_log::{Epoch, EventLog, Partition, ReadError};
 use feed::Feed;
+use followed::Followed;
 use parking_lot::{Mutex, RwLock};
 use protocol::{
     ids::RoomId,
     objects::{self, RoomSettings},
 };
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
 };
 use style::Style;
-use tokio::{
-    sync::{Notify, oneshot},
-    time::{Instant, timeout_at},
-};
+use tokio::sync::Notify;
 use transformer_api::Seed;
 
 /// One room at work.
@@ -56,17 +57,12 @@ pub struct Room {
     nonces: Mutex<Nonces>,
     /// Somebody waits for a nonce that is on its way; told whenever one is settled or released.
     nonce_settled: Notify,
-    /// How far the tail has read this room's partition, and somebody waits for it to come further.
-    followed: AtomicU64,
-    followed_on: Notify,
-    /// Do other processes write to the log too? Then the tail alone settles nonces, and these come in:
+    /// How this process follows the room's partition; all rooms of it have the same.
+    pub followed: Arc<Followed>,
+    /// Messages that the tail brought since the start of the process.
+    heard: AtomicU64,
+    /// Do other processes write to the log too? Then the tail alone settles nonces.
     shared: bool,
-    /// Senders that wait for the tail to read past their records, by offset. As many as there are appends under way.
-    awaiting: Mutex<BTreeMap<u64, oneshot::Sender<()>>>,
-    /// The tail was waited for in vain up to here.
-    read_late: AtomicU64,
-    /// Of records after this one the nonces know whether they are second ones.
-    judged_after: AtomicU64,
 }
 
 impl Room {
@@ -95,60 +91,9 @@ impl Room {
         self.style.show(style::seed_of_preview(text), text).await
     }
 
-    /// Resolves once the tail has read the room's partition up to here. Cancel-safe.
-    async fn followed(&self, to: Offset) {
-        loop {
-            let on = self.followed_on.notified();
-            tokio::pin!(on);
-            // Listen first, then look: otherwise the news could come in between.
-            on.as_mut().enable();
-            if self.followed.load(Ordering::Acquire) >= to.0 {
-                return;
-            }
-            on.await;
-        }
-    }
-
-    /// The tail has read up to here.
-    fn follow(&self, to: Offset) {
-        self.followed.store(to.0, Ordering::Release);
-        self.followed_on.notify_waiters();
-        let due = {
-            let mut awaiting = self.awaiting.lock();
-            if awaiting.first_key_value().is_none_or(|(first, _)| *first > to.0) {
-                return;
-            }
-            let later = awaiting.split_off(&to.0.saturating_add(1));
-            std::mem::replace(&mut *awaiting, later)
-        };
-        for waiter in due.into_values() {
-            // One that is gone has left its nonce in doubt.
-            let _ = waiter.send(());
-        }
-    }
-
-    /// Waits for the tail to read past this record of a sender's; `false` if it does not in time.
-    async fn passed(&self, record: Offset, until: Instant) -> bool {
-        let read = {
-            let mut awaiting = self.awaiting.lock();
-            // Looked at under the lock: `follow` raises it before it takes the lock.
-            if self.followed.load(Ordering::Acquire) >= record.0 {
-                return true;
-            }
-            let (tell, read) = oneshot::channel();
-            awaiting.insert(record.0, tell);
-            read
-        };
-        let in_time = timeout_at(until, read).await.is_ok_and(|told| told.is_ok());
-        if !in_time {
-            self.read_late.fetch_max(record.0, Ordering::AcqRel);
-        }
-        in_time
-    }
-
-    /// Is the tail so far behind the log that no more sends may be taken? What it has not read may repeat them.
-    fn reads_late(&self) -> bool {
-        self.followed.load(Ordering::Acquire) < self.read_late.load(Ordering::Acquire)
+    /// Messages that the tail brought since the start of the process.
+    fn heard(&self) -> u64 {
+        self.heard.load(Ordering::Relaxed)
     }
 
     /// As REST tells it.
@@ -176,6 +121,9 @@ impl Room {
 pub struct Directory {
     rooms: Vec<Arc<Room>>,
     by_slug: HashMap<String, Arc<Room>>,
+    /// By number.
+    partitions: Vec<Arc<Followed>>,
+    ring: feed::RingLimits,
 }
 
 /// Why the rooms could not be set up.
@@ -195,7 +143,7 @@ pub enum SetUpError {
         /// Slug.
         room: String,
         /// What the log said.
-        error: event_log::ReadError,
+        error: ReadError,
     },
 }
 
@@ -208,6 +156,8 @@ impl Directory {
         ring: feed::RingLimits,
         world: &Arc<dyn World>,
     ) -> Result<Arc<Self>, SetUpError> {
+        let partitions: Vec<_> =
+            (0..log.partitions()).map(|number| Followed::new(log, Partition(number))).collect();
         let mut rooms = Vec::with_capacity(definitions.len());
         for definition in definitions {
             let slug = definition.slug.as_str().to_owned();
@@ -215,8 +165,10 @@ impl Directory {
                 SetUpError::UnknownStyle { room: slug.clone(), name: definition.transformer.clone() }
             })?;
             let partition = Partition(definition.partition);
-            let epoch =
-                log.epoch(partition).map_err(|error| SetUpError::Log { room: slug.clone(), error })?;
+            let missing = |error| SetUpError::Log { room: slug.clone(), error };
+            let epoch = log.epoch(partition).map_err(missing)?;
+            let followed = partitions.get(partition.0 as usize).cloned();
+            let followed = followed.ok_or_else(|| missing(ReadError::NoPartition(partition)))?;
             let style = Style::new(transformer, styles.keeps_the_laws(&definition.transformer));
             rooms.push(Arc::new(Room {
                 partition,
@@ -230,17 +182,14 @@ impl Directory {
                 world: world.clone(),
                 nonces: Mutex::new(if log.is_shared() { Nonces::of_shared_log() } else { Nonces::default() }),
                 nonce_settled: Notify::new(),
-                followed: AtomicU64::new(0),
-                followed_on: Notify::new(),
+                followed,
+                heard: AtomicU64::new(0),
                 shared: log.is_shared(),
-                awaiting: Mutex::default(),
-                read_late: AtomicU64::new(0),
-                judged_after: AtomicU64::new(0),
                 definition,
             }));
         }
         let by_slug = rooms.iter().map(|r| (r.slug().to_owned(), r.clone())).collect();
-        Ok(Arc::new(Self { rooms, by_slug }))
+        Ok(Arc::new(Self { rooms, by_slug, partitions, ring }))
     }
 
     /// Says each style's typical line, for the rooms' cards. Needs [`style::watch`] at work: a style may hang on it.
@@ -266,11 +215,13 @@ impl Directory {
         self.rooms.iter().filter(move |r| r.partition == partition)
     }
 
-    /// The partitions that hold any room, each once.
-    pub fn partitions(&self) -> Vec<Partition> {
-        let mut all: Vec<Partition> = self.rooms.iter().map(|r| r.partition).collect();
-        all.sort_unstable();
-        all.dedup();
-        all
+    /// How each partition of the log is followed, by number; those without a room too, as one may be made there.
+    pub fn partitions(&self) -> &[Arc<Followed>] {
+        &self.partitions
+    }
+
+    /// How much of a room's past its ring may keep.
+    pub(crate) fn ring(&self) -> feed::RingLimits {
+        self.ring
     }
 }

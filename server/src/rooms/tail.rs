@@ -1,19 +1,13 @@
 //! From the log to the feeds: one task a partition reads what became durable and publishes it in order.
 //!
-//! It knows no viewer. A record that cannot be read is set aside and counted; the room goes on.
+//! It knows no viewer, and not when a partition is followed: that is [`super::waking`]. A record that cannot be read is set
+//! aside and counted; the room goes on.
 
-use super::{
-    Directory,
-    history::{History, HistoryError},
-    repeats::{accepted, time_at},
-};
-use chat::{message::Logged, nonces::LOOK_BACK_MS, record::Record, time::Millis};
+use super::{Directory, repeats::accepted};
+use chat::{message::Logged, record::Record, time::Millis};
 use event_log::{EventLog, Offset, Partition, ReadError};
 use futures_util::FutureExt;
-use protocol::{
-    ids::{RoomId, Seq},
-    limits::{HISTORY_MAX, NONCE_TTL_MS},
-};
+use protocol::ids::{RoomId, Seq};
 use std::{
     collections::HashMap,
     sync::{Arc, atomic::Ordering},
@@ -24,15 +18,11 @@ use std::{
 pub const READ_RECORDS_MAX: usize = 2_000;
 /// Bytes of one read: 2,000 records of 500 bytes.
 pub const READ_BYTES_MAX: usize = 1024 * 1024;
-/// So much of a shared log's newest time is put into the rings at the start, as far as it fits: viewers of a gateway that
-/// died come to others and resume, or come back to it, within seconds. Of this time too it has to be known which records
-/// are second ones, so it makes the look back longer.
-const RING_MS: u64 = 120_000;
 /// Between two tries while a shared log is out of reach: at first, and at most.
 const RETRY: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(1);
 
-/// Follows one partition for the life of the process.
+/// Follows one partition.
 pub struct Tail {
     log: Arc<dyn EventLog>,
     rooms: Arc<Directory>,
@@ -83,50 +73,40 @@ impl Patience {
 }
 
 impl Tail {
-    /// Fills the rings and nonces of a partition's rooms from what is there already, and stands ready to follow.
-    pub async fn prime(
+    /// At a place from which the log is to be read.
+    pub(super) fn at(
         log: Arc<dyn EventLog>,
         rooms: Arc<Directory>,
-        history: &History,
         partition: Partition,
-        now: Millis,
-    ) -> Result<Self, PrimeError> {
-        let bounds = log.bounds(partition)?;
-        let shared = log.is_shared();
-        let ago = |time: Millis, ms: u64| Millis(time.0.saturating_sub(ms));
-        let (begin, start) = if shared {
-            // The log's own time, if this process's clock is ahead of it.
-            let time = time_at(log.as_ref(), partition, bounds.last, now).await?;
-            let begin = last_before(log.as_ref(), partition, ago(time, RING_MS + LOOK_BACK_MS)).await?;
-            let start = last_before(log.as_ref(), partition, ago(time, RING_MS)).await?;
-            (begin.min(start), start)
-        } else {
-            let start = last_before(log.as_ref(), partition, ago(now, NONCE_TTL_MS)).await?;
-            (start, start)
-        };
-        let mut tail = Self { log, rooms, partition, at: begin };
-        while tail.at < start {
-            tail.look_back(start).await?;
+        at: Offset,
+    ) -> Self {
+        Self { log, rooms, partition, at }
+    }
+
+    /// Reads on to what is there already, for the feeds.
+    pub(super) async fn catch_up(&mut self, to: Offset) -> Result<(), ReadError> {
+        while self.at < to {
+            self.step().await?;
         }
-        // What lies before `start` comes from the store or the log's older part, as much as a join shows.
-        for room in tail.rooms.in_partition(partition) {
-            room.judged_after.store(start.0, Ordering::Release);
-            room.follow(start);
-            let older = history.before(room, Some(Seq(start.0 + 1)), HISTORY_MAX as usize).await?;
-            // With fewer than asked for, the room's whole past is in the ring.
-            let whole = older.len() < HISTORY_MAX as usize;
-            room.feed.begins_after(if whole { Seq(0) } else { Seq(older[0].seq.0 - 1) });
-            room.feed.publish(&older);
+        Ok(())
+    }
+
+    /// Reads on up to here what the records say of nonces, and nothing for the feeds.
+    pub(super) async fn look_back(&mut self, to: Offset) -> Result<(), ReadError> {
+        while self.at < to {
+            self.look_back_step(to).await?;
         }
-        while tail.at < bounds.last {
-            tail.step().await?;
-        }
-        Ok(tail)
+        Ok(())
+    }
+
+    /// How far it has read.
+    pub(super) fn place(&self) -> Offset {
+        self.at
     }
 
     /// Follows the log until it closes; the error says why. A shared log that is out of reach is tried again: that it is
     /// closed is what [`EventLog::wait_past`] says.
-    pub async fn run(mut self) -> ReadError {
+    pub(super) async fn run(mut self) -> ReadError {
         let mut patience = Patience::new();
         loop {
             if let Err(error) = self.log.wait_past(self.partition, self.at).await {
@@ -156,9 +136,12 @@ impl Tail {
         }
     }
 
-    /// The next records up to `to`: what they say of nonces, and nothing for the feeds.
-    async fn look_back(&mut self, to: Offset) -> Result<(), ReadError> {
+    async fn look_back_step(&mut self, to: Offset) -> Result<(), ReadError> {
         let records = self.log.read(self.partition, self.at, READ_RECORDS_MAX, READ_BYTES_MAX).await?;
+        let Some(last) = records.last().map(|r| r.offset.min(to)) else {
+            // The store is ahead of what is heard of the log here.
+            return self.log.wait_past(self.partition, self.at).await;
+        };
         let before = records.iter().filter(|r| r.offset <= to);
         for logged in before.filter_map(|record| decode(self.partition, record)) {
             let room = self.rooms.in_partition(self.partition).find(|room| room.id() == logged.message.room);
@@ -166,7 +149,7 @@ impl Tail {
                 room.settle(logged.message.author.id, nonce, accepted(&logged));
             }
         }
-        self.at = records.last().map_or(to, |last| last.offset.min(to));
+        self.at = last;
         Ok(())
     }
 
@@ -194,35 +177,14 @@ impl Tail {
             if event_log::broken::Fault::ClockOrder.is_on() {
                 messages.sort_by_key(|m| m.message.id);
             }
+            room.heard.fetch_add(messages.len() as u64, Ordering::Relaxed);
             room.feed.publish(&messages);
-            room.follow(last);
         }
         self.at = last;
-        Ok(())
-    }
-}
-
-/// The rings could not be filled.
-#[derive(Debug, thiserror::Error)]
-pub enum PrimeError {
-    /// The log failed.
-    #[error(transparent)]
-    Log(#[from] ReadError),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] chat_store::StoreError),
-    /// The store is too far behind the log. With a shared log somebody works on it, and the start may be tried again.
-    #[error("the store is {0} records behind the log")]
-    Behind(u64),
-}
-
-impl From<HistoryError> for PrimeError {
-    fn from(error: HistoryError) -> Self {
-        match error {
-            HistoryError::Store(error) => Self::Store(error),
-            HistoryError::Log(error) => Self::Log(error),
-            HistoryError::CatchingUp { behind } => Self::Behind(behind),
+        if let Some(followed) = self.rooms.partitions().get(self.partition.0 as usize) {
+            followed.advance(last);
         }
+        Ok(())
     }
 }
 

@@ -9,7 +9,7 @@ const WINDOW_SECONDS: usize = 5;
 
 struct Counted {
     room: Arc<Room>,
-    published: VecDeque<u64>,
+    heard: VecDeque<u64>,
     told: (u64, f64),
 }
 
@@ -18,11 +18,7 @@ pub async fn run(rooms: Arc<Directory>) {
     let mut counted: Vec<Counted> = rooms
         .all()
         .iter()
-        .map(|room| Counted {
-            room: room.clone(),
-            published: VecDeque::from([room.feed.published()]),
-            told: (0, 0.0),
-        })
+        .map(|room| Counted { room: room.clone(), heard: VecDeque::from([room.heard()]), told: (0, 0.0) })
         .collect();
     let mut every_second = tokio::time::interval(Duration::from_secs(1));
     every_second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -37,14 +33,14 @@ pub async fn run(rooms: Arc<Directory>) {
 impl Counted {
     fn tick(&mut self) {
         let room = &self.room;
-        let (now, before) = (room.feed.published(), *self.published.front().unwrap_or(&0));
+        let (now, before) = (room.heard(), *self.heard.front().unwrap_or(&0));
         // A whole room's messages of five seconds fit a f64 exactly.
         #[allow(clippy::cast_precision_loss)]
-        let rate = (now - before) as f64 / self.published.len().max(1) as f64;
+        let rate = (now - before) as f64 / self.heard.len().max(1) as f64;
         let rate = (rate * 10.0).round() / 10.0;
-        self.published.push_back(now);
-        if self.published.len() > WINDOW_SECONDS {
-            self.published.pop_front();
+        self.heard.push_back(now);
+        if self.heard.len() > WINDOW_SECONDS {
+            self.heard.pop_front();
         }
         *room.messages_per_second.write() = rate;
         // Those here alone: whoever collects the figures of all nodes adds them up.

@@ -3,4 +3,5 @@
 
 mod nonces;
 mod persisters;
+mod sleep;
 mod support;

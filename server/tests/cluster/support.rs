@@ -297,10 +297,26 @@ impl Process {
         View::new(shared.log.clone())
     }
 
+    /// One that follows the partition only while somebody needs it, and so long after that.
+    pub(crate) async fn lazy(shared: &Shared, roles: &[Role], keep: Duration) -> Self {
+        Self::start_keeping(shared, View::new(shared.log.clone()), roles, Some(keep))
+            .await
+            .expect("it starts")
+    }
+
     pub(crate) async fn start_with(
         shared: &Shared,
         view: Arc<View>,
         roles: &[Role],
+    ) -> Result<Self, PrepareError> {
+        Self::start_keeping(shared, view, roles, None).await
+    }
+
+    async fn start_keeping(
+        shared: &Shared,
+        view: Arc<View>,
+        roles: &[Role],
+        keep: Option<Duration>,
     ) -> Result<Self, PrepareError> {
         let log: Arc<dyn EventLog> = view.clone();
         let store: Arc<dyn Store> = shared.store.clone();
@@ -309,7 +325,7 @@ impl Process {
         let styles = transformer_styles::all();
         let rooms = Directory::new(vec![definition()], &styles, &log, ring, &world).expect("one plain room");
         let Following { marks, history, work } =
-            Following::prepare(&log, &store, &rooms, roles, &world).await?;
+            Following::prepare(&log, &store, &rooms, roles, &world, keep).await?;
         let mut tasks = JoinSet::new();
         for work in work {
             tasks.spawn(async move { (work.name, work.run.await) });

@@ -388,6 +388,13 @@ pub async fn read(sim: Arc<Sim>, dice: Dice) {
         if stash == Parting::Vanish {
             sim.vanished.lock().push(connection.end);
         }
+        // Away for long enough that a gateway lets go of what it read.
+        let away = if sim.plan.keep.is_some() && dice.percent(25) { dice.between(8..=40) } else { 0 };
+        for _ in 0..away {
+            if !sim.is_healed() {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
         tokio::time::sleep(dice.millis(1..=1_000)).await;
     }
 }

@@ -12,10 +12,10 @@ use chat::{message::Logged, record::Record, time::Millis};
 use chat_store::CheckpointStore;
 use event_log::Partition;
 use protocol::{ids::Seq, limits::NONCE_TTL_MS};
-use server::{config::Role, world::World};
+use server::{config::Role, rooms::followed::Stage, world::World};
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
-    sync::Arc,
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -57,6 +57,11 @@ pub fn draw(dice: &Dice, plan: &mut Plan) -> Vec<Arc<Node>> {
     }
     plan.twins = dice.pick(&[3, 20, 60]);
     plan.lag_ms = dice.pick(&[5, 5, 100, 800]);
+    plan.keep = dice.pick(&[None, Some(10), Some(10), Some(15), Some(60)]).map(Duration::from_secs);
+    if plan.keep.is_some() && dice.percent(50) {
+        // Long enough for partitions to fall asleep and be woken, again and again.
+        plan.troubles += dice.millis(20_000..=90_000);
+    }
     let (gateway, persist) = (vec![Role::Gateway], vec![Role::Persist]);
     let both = vec![Role::Gateway, Role::Persist];
     let roles = dice.pick(&[
@@ -166,6 +171,29 @@ pub async fn same_everywhere(sim: &Sim) {
         let stored = stored(sim, Partition(partition)).await;
         if committed > stored {
             sim.problem(format!("partition {partition}: committed up to {committed}, stored up to {stored}"));
+        }
+    }
+}
+
+/// Counts how often a partition fell asleep, as long as the run goes on.
+pub async fn count_naps(sim: Arc<Sim>) {
+    let mut awake = BTreeSet::new();
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        for node in &sim.nodes {
+            let front = node.front.lock();
+            let Some(process) = front.as_ref() else {
+                awake.retain(|(number, _)| *number != node.number);
+                continue;
+            };
+            for followed in process.gateway.rooms.partitions() {
+                let place = (node.number, followed.partition.0);
+                if followed.stage() > Stage::Asleep {
+                    awake.insert(place);
+                } else if awake.remove(&place) {
+                    sim.naps.fetch_add(1, Ordering::Relaxed);
+                }
+            }
         }
     }
 }

@@ -50,6 +50,9 @@ pub const HEARTBEAT: Duration = Duration::from_secs(30);
 /// How far the feed of a process may be behind what it has heard of a shared log: some reads of 100 ms, and pauses of a
 /// second after those that failed.
 const TAIL_LAG: Duration = Duration::from_secs(6);
+/// How much further behind it may be while the partition is woken: two seconds without anything new from the store, a look
+/// that takes as long, and the time between two of them.
+const WAKE_LAG: Duration = Duration::from_millis(4_300);
 /// How long a stop may take.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -240,7 +243,7 @@ async fn boot(
     let ring = RingLimits { messages_max: sim.plan.ring_messages, bytes_max: 1024 * 1024 };
     let rooms = Directory::new(sim.plan.rooms.clone(), &transformer_styles::all(), &log, ring, &world)
         .map_err(|e| e.to_string())?;
-    let following = Following::prepare(&log, &store, &rooms, &node.roles, &world).await;
+    let following = Following::prepare(&log, &store, &rooms, &node.roles, &world, sim.plan.keep).await;
     let Following { marks, history, work } = following.map_err(|e| e.to_string())?;
     for work in work {
         tasks.spawn(async move { Some(work.run.await) });
@@ -319,7 +322,8 @@ impl Process {
     pub fn heard_until(&self, sim: &Sim, room: &str) -> u64 {
         let Log::Shared(log) = &self.log else { return sim.world.nanos() };
         let room = self.gateway.rooms.get(room).expect("a room of the plan");
-        let behind = log.complete_until(room.partition).elapsed() + TAIL_LAG;
+        let lag = if sim.plan.keep.is_some() { TAIL_LAG + WAKE_LAG } else { TAIL_LAG };
+        let behind = log.complete_until(room.partition).elapsed() + lag;
         sim.world.nanos().saturating_sub(u64::try_from(behind.as_nanos()).expect("runs are short"))
     }
 

@@ -92,6 +92,8 @@ pub struct Plan {
     pub twins: u64,
     /// How far processes usually are behind a shared log.
     pub lag_ms: u64,
+    /// How long a partition of a shared log is followed after its last viewer and sender left, if not for ever.
+    pub keep: Option<Duration>,
     /// A quiet time in between, longer than nonces live; then the log is trimmed.
     pub night: Option<Duration>,
 }
@@ -122,6 +124,7 @@ impl Plan {
             troubles: dice.millis(2_000..=20_000),
             twins: 3,
             lag_ms: 5,
+            keep: None,
             night: dice.percent(15).then(|| dice.millis(800_000..=1_300_000)),
         }
     }
@@ -153,6 +156,8 @@ pub struct Sim {
     problems: Mutex<Vec<String>>,
     healed: AtomicBool,
     connections: AtomicU64,
+    /// How often a partition fell asleep.
+    pub naps: AtomicU64,
 }
 
 /// A place where a process runs, one after the other.
@@ -259,8 +264,9 @@ pub struct Outcome {
     pub trace: Vec<String>,
     pub simulated: Duration,
     pub records: u64,
-    /// Second records of one message in a shared log.
+    /// Second records of one message in a shared log, and how often a partition fell asleep.
     pub repeats: u64,
+    pub naps: u64,
 }
 
 impl Outcome {
@@ -317,6 +323,7 @@ async fn play(seed: u64, traced: bool, cluster: bool) -> Outcome {
         vanished: Mutex::default(),
         events: Mutex::default(),
         problems: Mutex::default(),
+        naps: AtomicU64::new(0),
         healed: AtomicBool::new(false),
         connections: AtomicU64::new(0),
         dice,
@@ -346,6 +353,7 @@ async fn play(seed: u64, traced: bool, cluster: bool) -> Outcome {
     if sim.dice.percent(30) {
         others.push(tokio::spawn(clients::abuse::run(sim.clone(), sim.dice.fork())));
     }
+    others.push(tokio::spawn(cluster::count_naps(sim.clone())));
     if sim.plan.night.is_some() {
         others.push(tokio::spawn(night(sim.clone())));
     }
@@ -567,6 +575,7 @@ fn judge(sim: &Sim) -> Outcome {
         simulated: Duration::from_nanos(sim.world.nanos()),
         records: sim.brokers.as_ref().map_or_else(|| sim.disk.records(), |brokers| brokers.records()),
         repeats: cluster::repeats(sim),
+        naps: sim.naps.load(Ordering::Relaxed),
         events,
     }
 }

@@ -94,7 +94,6 @@ fn the_same_part_of_the_log_read_again_shows_nothing_twice() {
     feed.publish(&messages([1, 2, 3]));
     feed.publish(&messages([2, 3, 4]));
     assert_eq!(pull(&feed, &mut cursor), (None, vec![1, 2, 3, 4]));
-    assert_eq!(feed.published(), 4);
 }
 
 #[test]
