@@ -22,6 +22,7 @@ mod messages;
 mod migrations;
 mod moderation;
 mod pages;
+mod run_time;
 mod sessions;
 mod statements;
 
@@ -30,13 +31,15 @@ pub use messages::{BATCH_BYTES_MAX, BATCH_ROWS_MAX, BUCKET_PLACES};
 pub use migrations::{Applied, migrate};
 
 use crate::{
-    AccountChange, AccountStore, BoxFuture, Checkpoint, CheckpointStore, Created, MessageStore,
-    ModerationStore, Page, SessionStore, Spent, Store, StoreError,
+    AccountChange, AccountStore, BotStore, BoxFuture, Checkpoint, CheckpointStore, Created, EmoteStore,
+    MessageStore, ModerationStore, Page, RoomChange, RoomStore, SessionStore, Spent, Store, StoreError,
 };
 use chat::{
-    account::{Account, Family, RefreshToken, TokenHash},
+    account::{Account, BotToken, Family, RefreshToken, TokenHash},
+    emotes::{Emote, EmoteId, EmoteName, Picture, Scope},
     message::Logged,
     moderation::{Taken, facts::Fact},
+    rooms::KeptRoom,
     time::Millis,
 };
 use client::Client;
@@ -321,6 +324,61 @@ impl CheckpointStore for CassandraStore {
     fn save(&self, consumer: &str, partition: u32, at: Checkpoint) -> BoxFuture<'_, Result<(), StoreError>> {
         let consumer = consumer.to_owned();
         self.read(move |client| async move { accounts::save(&client, &consumer, partition, &at).await })
+    }
+}
+
+impl EmoteStore for CassandraStore {
+    fn put_emote(&self, emote: Emote, picture: Picture) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.change(move |client| async move { run_time::put_emote(&client, emote, picture).await })
+    }
+
+    fn remove_emote(&self, scope: Scope, name: EmoteName) -> BoxFuture<'_, Result<bool, StoreError>> {
+        self.change(move |client| async move { run_time::remove_emote(&client, scope, name).await })
+    }
+
+    fn emotes(&self) -> BoxFuture<'_, Result<Vec<Emote>, StoreError>> {
+        self.read(|client| async move { run_time::emotes(&client).await })
+    }
+
+    fn picture(&self, id: EmoteId) -> BoxFuture<'_, Result<Option<Picture>, StoreError>> {
+        self.read(move |client| async move { run_time::picture(&client, &id).await })
+    }
+}
+
+impl RoomStore for CassandraStore {
+    fn create_room(&self, room: KeptRoom) -> BoxFuture<'_, Result<Created, StoreError>> {
+        self.change(move |client| async move { run_time::create_room(&client, room).await })
+    }
+
+    fn change_room(
+        &self,
+        slug: &str,
+        change: RoomChange,
+    ) -> BoxFuture<'_, Result<Option<KeptRoom>, StoreError>> {
+        let slug = slug.to_owned();
+        self.change(move |client| async move { run_time::change_room(&client, &slug, change).await })
+    }
+
+    fn rooms(&self) -> BoxFuture<'_, Result<Vec<KeptRoom>, StoreError>> {
+        self.read(|client| async move { run_time::rooms(&client).await })
+    }
+}
+
+impl BotStore for CassandraStore {
+    fn add_bot_token(&self, token: BotToken) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.change(move |client| async move { run_time::add_bot_token(&client, token).await })
+    }
+
+    fn bot_token(&self, hash: TokenHash) -> BoxFuture<'_, Result<Option<BotToken>, StoreError>> {
+        self.read(move |client| async move { run_time::bot_token_of_hash(&client, hash).await })
+    }
+
+    fn bot_tokens(&self, user: UserId) -> BoxFuture<'_, Result<Vec<BotToken>, StoreError>> {
+        self.read(move |client| async move { run_time::bot_tokens(&client, user).await })
+    }
+
+    fn remove_bot_token(&self, user: UserId, family: Family) -> BoxFuture<'_, Result<bool, StoreError>> {
+        self.change(move |client| async move { run_time::remove_bot_token(&client, user, family).await })
     }
 }
 

@@ -1,7 +1,7 @@
 //! The engine for one machine: two files of the embedded database `redb` in one folder.
 //!
 //! ```text
-//! accounts.redb   accounts, names, refresh tokens, moderation   precious: back it up
+//! accounts.redb   accounts, tokens, moderation, rooms, emotes   precious: back it up
 //! messages.redb   rows, indices, checkpoints                    filled again from the log if it is lost
 //! ```
 //!
@@ -35,19 +35,23 @@ mod error;
 mod file;
 mod messages;
 mod moderation;
+mod run_time;
 mod sessions;
 
 pub use error::OpenError;
 pub use file::{READS_MAX, SAVES_LOOSE_MAX};
 
 use crate::{
-    AccountChange, AccountStore, BoxFuture, Checkpoint, CheckpointStore, Created, MessageStore,
-    ModerationStore, PAGE_ROWS_MAX, Page, SessionStore, Spent, Store, StoreError,
+    AccountChange, AccountStore, BotStore, BoxFuture, Checkpoint, CheckpointStore, Created, EmoteStore,
+    MessageStore, ModerationStore, PAGE_ROWS_MAX, Page, RoomChange, RoomStore, SessionStore, Spent, Store,
+    StoreError,
 };
 use chat::{
-    account::{Account, Family, RefreshToken, TokenHash},
+    account::{Account, BotToken, Family, RefreshToken, TokenHash},
+    emotes::{Emote, EmoteId, EmoteName, Picture, Scope},
     message::Logged,
     moderation::{Taken, facts::Fact},
+    rooms::KeptRoom,
     time::Millis,
 };
 use file::{DataFile, Done, Room};
@@ -257,6 +261,62 @@ impl SessionStore for EmbeddedStore {
         Box::pin(in_steps(usize::MAX, move |step| {
             self.accounts.write(Room::Frees, move |txn| sessions::sweep(txn, now, step).map(Done::some))
         }))
+    }
+}
+
+impl EmoteStore for EmbeddedStore {
+    fn put_emote(&self, emote: Emote, picture: Picture) -> BoxFuture<'_, Result<(), StoreError>> {
+        let room = Room::Needs(picture.bytes.len() as u64);
+        Box::pin(self.accounts.write(room, move |txn| run_time::put_emote(txn, &emote, &picture)))
+    }
+
+    fn remove_emote(&self, scope: Scope, name: EmoteName) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(self.accounts.write(Room::Frees, move |txn| run_time::remove_emote(txn, scope, &name)))
+    }
+
+    fn emotes(&self) -> BoxFuture<'_, Result<Vec<Emote>, StoreError>> {
+        Box::pin(self.accounts.read(run_time::emotes))
+    }
+
+    fn picture(&self, id: EmoteId) -> BoxFuture<'_, Result<Option<Picture>, StoreError>> {
+        Box::pin(self.accounts.read(move |txn| run_time::picture(txn, &id)))
+    }
+}
+
+impl RoomStore for EmbeddedStore {
+    fn create_room(&self, room: KeptRoom) -> BoxFuture<'_, Result<Created, StoreError>> {
+        Box::pin(self.accounts.write(Room::Needs(0), move |txn| run_time::create_room(txn, &room)))
+    }
+
+    fn change_room(
+        &self,
+        slug: &str,
+        change: RoomChange,
+    ) -> BoxFuture<'_, Result<Option<KeptRoom>, StoreError>> {
+        let slug = slug.to_owned();
+        Box::pin(self.accounts.write(Room::Needs(0), move |txn| run_time::change_room(txn, &slug, change)))
+    }
+
+    fn rooms(&self) -> BoxFuture<'_, Result<Vec<KeptRoom>, StoreError>> {
+        Box::pin(self.accounts.read(run_time::rooms))
+    }
+}
+
+impl BotStore for EmbeddedStore {
+    fn add_bot_token(&self, token: BotToken) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.accounts.write(Room::Needs(0), move |txn| run_time::add_bot_token(txn, &token)))
+    }
+
+    fn bot_token(&self, hash: TokenHash) -> BoxFuture<'_, Result<Option<BotToken>, StoreError>> {
+        Box::pin(self.accounts.read(move |txn| run_time::bot_token(txn, hash)))
+    }
+
+    fn bot_tokens(&self, user: UserId) -> BoxFuture<'_, Result<Vec<BotToken>, StoreError>> {
+        Box::pin(self.accounts.read(move |txn| run_time::bot_tokens(txn, user)))
+    }
+
+    fn remove_bot_token(&self, user: UserId, family: Family) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(self.accounts.write(Room::Frees, move |txn| run_time::remove_bot_token(txn, user, family)))
     }
 }
 

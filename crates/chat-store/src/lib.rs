@@ -10,9 +10,11 @@
 //! - a future that is dropped half-way leaves the call done or not done, never half done (of `write` see there).
 
 use chat::{
-    account::{Account, Family, RefreshToken, TokenHash},
+    account::{Account, BotToken, Family, RefreshToken, TokenHash},
+    emotes::{Emote, EmoteId, EmoteName, Picture, Scope},
     message::Logged,
     moderation::{Taken, facts::Fact},
+    rooms::KeptRoom,
     time::Millis,
 };
 use protocol::ids::{MessageId, RoomId, Seq, UserId};
@@ -25,6 +27,7 @@ pub mod memory;
 mod rows;
 #[cfg(any(test, feature = "suite"))]
 pub mod suite;
+mod wrapped;
 
 /// A future in a box: the port is used as `Arc<dyn …>`.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -214,8 +217,89 @@ pub trait CheckpointStore: Send + Sync + 'static {
     fn save(&self, consumer: &str, partition: u32, at: Checkpoint) -> BoxFuture<'_, Result<(), StoreError>>;
 }
 
+/// Most emotes that a store keeps the names of, in all rooms together. Every node holds them all, at some 200 bytes each:
+/// 2 MB.
+pub const EMOTES_MAX: usize = 10_000;
+/// Most rooms that a store keeps, those closed among them. Every node holds them all.
+pub const ROOMS_MAX: usize = 10_000;
+/// Most tokens of one bot.
+pub const BOT_TOKENS_MAX: usize = 32;
+
+/// The emotes that were uploaded, and their pictures. Pictures are kept for ever: old messages show them.
+pub trait EmoteStore: Send + Sync + 'static {
+    /// Keeps the picture under the emote's id, then the emote under its scope and name, in place of one that has them. A
+    /// picture that is there is not written over. [`StoreError::Full`] if there are [`EMOTES_MAX`] others.
+    fn put_emote(&self, emote: Emote, picture: Picture) -> BoxFuture<'_, Result<(), StoreError>>;
+    /// Takes a name away; the picture stays. `false` if there was no such name.
+    fn remove_emote(&self, scope: Scope, name: EmoteName) -> BoxFuture<'_, Result<bool, StoreError>>;
+    /// All of them, by scope and name.
+    fn emotes(&self) -> BoxFuture<'_, Result<Vec<Emote>, StoreError>>;
+    /// A picture by its id.
+    fn picture(&self, id: EmoteId) -> BoxFuture<'_, Result<Option<Picture>, StoreError>>;
+}
+
+/// What [`RoomStore::change_room`] changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RoomChange {
+    /// New title.
+    pub title: Option<String>,
+    /// New description.
+    pub description: Option<String>,
+    /// Close it or open it again.
+    pub archived: Option<bool>,
+}
+
+impl RoomChange {
+    /// Makes the change.
+    pub fn apply(self, room: &mut KeptRoom) {
+        let Self { title, description, archived } = self;
+        if let Some(title) = title {
+            room.definition.title = title;
+        }
+        if let Some(description) = description {
+            room.definition.description = description;
+        }
+        room.archived = archived.unwrap_or(room.archived);
+    }
+}
+
+/// The rooms that were made or changed at run time. A room's id, style and partition never change.
+pub trait RoomStore: Send + Sync + 'static {
+    /// Keeps a new room if its slug is free; two at once: exactly one wins. [`StoreError::Full`] at [`ROOMS_MAX`].
+    fn create_room(&self, room: KeptRoom) -> BoxFuture<'_, Result<Created, StoreError>>;
+    /// Changes what is `Some`; answers the room as it is now, or `None` if there is none.
+    fn change_room(
+        &self,
+        slug: &str,
+        change: RoomChange,
+    ) -> BoxFuture<'_, Result<Option<KeptRoom>, StoreError>>;
+    /// All of them, by slug.
+    fn rooms(&self) -> BoxFuture<'_, Result<Vec<KeptRoom>, StoreError>>;
+}
+
+/// The tokens of bots, by their hashes. Every change is durable before it is answered.
+pub trait BotStore: Send + Sync + 'static {
+    /// Keeps a new token. Doing it again changes nothing.
+    fn add_bot_token(&self, token: BotToken) -> BoxFuture<'_, Result<(), StoreError>>;
+    /// The token of this hash.
+    fn bot_token(&self, hash: TokenHash) -> BoxFuture<'_, Result<Option<BotToken>, StoreError>>;
+    /// All tokens of a bot, oldest first.
+    fn bot_tokens(&self, user: UserId) -> BoxFuture<'_, Result<Vec<BotToken>, StoreError>>;
+    /// Takes one away; `false` if the bot has no such token.
+    fn remove_bot_token(&self, user: UserId, family: Family) -> BoxFuture<'_, Result<bool, StoreError>>;
+}
+
 /// What every engine offers besides its readers' traits.
-pub trait Store: MessageStore + ModerationStore + AccountStore + SessionStore + CheckpointStore {
+pub trait Store:
+    MessageStore
+    + ModerationStore
+    + AccountStore
+    + SessionStore
+    + CheckpointStore
+    + EmoteStore
+    + RoomStore
+    + BotStore
+{
     /// Can it answer now? The text names what is wrong.
     fn healthy(&self) -> BoxFuture<'_, Result<(), String>>;
     /// Makes everything durable and lets go of files. Idempotent.

@@ -47,6 +47,7 @@ struct State {
     by_name: HashMap<String, UserId>,
     tokens: HashMap<TokenHash, RefreshToken>,
     checkpoints: HashMap<(String, u32), Checkpoint>,
+    run_time: run_time::RunTime,
 }
 
 impl Default for MemoryStore {
@@ -377,5 +378,6 @@ impl Store for MemoryStore {
     }
 }
 
+mod run_time;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,8 @@
 //! The checksum covers the key as well, so that a row found under another key than its own is told. The mirror types
 //! of version 1 are frozen; `golden/` keeps their bytes. A changed body takes the next version, read beside the old.
 
+pub(crate) mod run_time;
+
 use crate::{Checkpoint, StoreError};
 use chat::{
     account::{Account, Family, RefreshToken, TokenHash},

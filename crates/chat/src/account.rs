@@ -23,6 +23,33 @@ pub struct Account {
     pub admin: bool,
 }
 
+/// What stands in the place of a bot's password hash. It is no PHC string, so no password ever fits it: whoever has this
+/// is a bot, and comes in by a [`BotToken`] alone.
+pub const BOT_PASSWORD_HASH: &str = "bot";
+
+impl Account {
+    /// Is it a program's?
+    #[must_use]
+    pub fn is_bot(&self) -> bool {
+        self.password_hash == BOT_PASSWORD_HASH
+    }
+}
+
+/// What is kept of a bot's token: its hash, never the token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BotToken {
+    /// SHA-256 of the token.
+    pub hash: TokenHash,
+    /// Whose.
+    pub user: UserId,
+    /// Its id, by which it is revoked; it stands for a log-in that never ends by itself.
+    pub family: Family,
+    /// What it is for.
+    pub name: String,
+    /// When it was made.
+    pub created_at: Millis,
+}
+
 /// SHA-256 of a refresh token; the token itself is never stored.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TokenHash(pub [u8; 32]);

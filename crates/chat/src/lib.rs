@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod admission;
+pub mod emotes;
 pub mod message;
 pub mod moderation;
 pub mod names;

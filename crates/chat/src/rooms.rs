@@ -3,6 +3,7 @@
 //! The module knows neither configuration files nor styles: a room names its style, and whoever composes the server
 //! looks it up. Start with [`RoomDefinition`].
 
+use crate::time::Millis;
 use protocol::ids::RoomId;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{borrow::Borrow, fmt, num::NonZeroU32, ops::RangeInclusive, str::FromStr, sync::Arc};
@@ -106,6 +107,17 @@ pub struct RoomDefinition {
     pub transformer: String,
     /// Number of the log's partition, from 0.
     pub partition: u32,
+}
+
+/// What is kept of a room that was made, retitled or closed at run time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptRoom {
+    /// As it was set up. Of a room that also stands in the configuration title and description alone count.
+    pub definition: RoomDefinition,
+    /// Closed: nobody but admins reads it, and nobody writes.
+    pub archived: bool,
+    /// When it was first kept.
+    pub created_at: Millis,
 }
 
 /// The partition of a room for which none was chosen: the id modulo their number. Holds as long as that number does.

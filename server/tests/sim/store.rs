@@ -276,6 +276,9 @@ impl SessionStore for SimStore {
     }
 }
 
+/// Nobody simulates what admins do.
+chat_store::pass_on_run_time!(SimStore, |store| store.disk.engine);
+
 impl Store for SimStore {
     fn healthy(&self) -> BoxFuture<'_, Result<(), String>> {
         let away = self.faults.lock().away;

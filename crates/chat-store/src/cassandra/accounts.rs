@@ -55,7 +55,7 @@ async fn read(
 }
 
 /// Makes a transaction until it is known what came of it. `done` reads whether it happened after all.
-async fn decided<F>(
+pub(super) async fn decided<F>(
     client: &Client,
     statement: &PreparedStatement,
     values: impl SerializeRow,

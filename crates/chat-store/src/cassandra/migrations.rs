@@ -38,6 +38,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "moderation",
         cql: include_str!("../../../../migrations/0002_moderation.cql"),
     },
+    Migration { number: 3, name: "run_time", cql: include_str!("../../../../migrations/0003_run_time.cql") },
 ];
 
 /// A migration that was applied just now.

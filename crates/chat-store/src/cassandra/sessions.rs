@@ -34,7 +34,7 @@ fn ttl(expires_at: Millis) -> i32 {
     Expiry::after(expires_at.max(now), Some(SPARE)).ttl(now).unwrap_or(0)
 }
 
-fn family_of(bytes: &[u8]) -> Result<Family, StoreError> {
+pub(super) fn family_of(bytes: &[u8]) -> Result<Family, StoreError> {
     let bytes = bytes
         .try_into()
         .map_err(|_| StoreError::Damaged("a log-in whose name has no 16 bytes".to_owned()))?;

@@ -116,4 +116,29 @@ statements! {
 
     save: Plain, "INSERT INTO KS.checkpoints (consumer, log_partition, epoch, log_offset) VALUES (?, ?, ?, ?)";
     load: Plain, "SELECT epoch, log_offset FROM KS.checkpoints WHERE consumer = ? AND log_partition = ?";
+
+    insert_picture: Plain, "INSERT INTO KS.pictures (id, kind, bytes) VALUES (?, ?, ?)";
+    picture: Plain, "SELECT kind, bytes FROM KS.pictures WHERE id = ?";
+    insert_emote: Plain, "INSERT INTO KS.emotes (part, scope, name, id, animated, by_user, at) VALUES (?, ?, ?, ?, ?, ?, ?)";
+    delete_emote: Plain, "DELETE FROM KS.emotes WHERE part = ? AND scope = ? AND name = ?";
+    emotes: Plain, "SELECT scope, name, id, animated, by_user, at FROM KS.emotes WHERE part = ? LIMIT ?";
+
+    create_room: Cas, "INSERT INTO KS.rooms (part, slug, id, title, description, transformer, log_partition, archived, created_at) \
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS";
+    rooms: Plain, "SELECT slug, id, title, description, transformer, log_partition, archived, created_at FROM KS.rooms \
+        WHERE part = ? LIMIT ?";
+    rooms_now: Serial, "SELECT slug, id, title, description, transformer, log_partition, archived, created_at FROM KS.rooms \
+        WHERE part = ? LIMIT ?";
+    room_now: Serial, "SELECT slug, id, title, description, transformer, log_partition, archived, created_at FROM KS.rooms \
+        WHERE part = ? AND slug = ?";
+    set_room_title: Cas, "UPDATE KS.rooms SET title = ? WHERE part = ? AND slug = ? IF id = ?";
+    set_room_description: Cas, "UPDATE KS.rooms SET description = ? WHERE part = ? AND slug = ? IF id = ?";
+    set_room_archived: Cas, "UPDATE KS.rooms SET archived = ? WHERE part = ? AND slug = ? IF id = ?";
+
+    insert_bot_token_of: Plain, "INSERT INTO KS.bot_tokens_of (user, family, hash, name, created_at) VALUES (?, ?, ?, ?, ?)";
+    bot_tokens_of: Plain, "SELECT user, family, hash, name, created_at FROM KS.bot_tokens_of WHERE user = ?";
+    delete_bot_token_of: Plain, "DELETE FROM KS.bot_tokens_of WHERE user = ? AND family = ?";
+    insert_bot_token: Plain, "INSERT INTO KS.bot_tokens (hash, user, family, name, created_at) VALUES (?, ?, ?, ?, ?)";
+    bot_token: Plain, "SELECT user, family, hash, name, created_at FROM KS.bot_tokens WHERE hash = ?";
+    delete_bot_token: Plain, "DELETE FROM KS.bot_tokens WHERE hash = ?";
 }

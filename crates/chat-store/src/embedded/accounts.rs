@@ -3,7 +3,7 @@
 use super::{
     error::Failure,
     file::{Done, Plan},
-    moderation, sessions,
+    moderation, run_time, sessions,
 };
 use crate::{AccountChange, Created, rows};
 use chat::account::Account;
@@ -27,7 +27,8 @@ pub(super) const PLAN: Plan = Plan {
     verify: |txn| {
         verify(txn)?;
         sessions::verify(txn)?;
-        moderation::verify(txn)
+        moderation::verify(txn)?;
+        run_time::verify(txn)
     },
     // The walk above finds the same and changes nothing.
     check_pages: false,

@@ -26,6 +26,7 @@ pub mod checkpoints;
 pub mod messages;
 pub mod moderation;
 pub mod persistence;
+pub mod run_time;
 pub mod sessions;
 
 /// A place where an engine keeps its data, empty at first.
@@ -96,6 +97,13 @@ macro_rules! conformance {
                 each_consumer_and_partition_has_its_own,
                 the_last_one_counts,
                 a_closed_store_says_so;
+            run_time:
+                an_emote_is_kept_with_its_picture,
+                a_name_changes_its_picture_and_an_id_does_not,
+                a_removed_emote_leaves_its_picture,
+                a_room_is_made_once_and_changed,
+                of_many_rooms_at_once_exactly_one_is_made,
+                a_token_of_a_bot_is_good_until_it_is_taken_away;
         }
     };
     ($engine:ty, persists) => {

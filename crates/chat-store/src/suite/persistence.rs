@@ -1,9 +1,10 @@
 //! Promises of engines whose data outlive them.
 
-use super::{Engine, T0, account, hash, id, line, moderation::all_kinds, places, rich, token};
+use super::{Engine, T0, account, hash, id, line, moderation::all_kinds, places, rich, run_time, token};
 use crate::{AccountChange, Checkpoint, Created, Page, Spent, Store};
 use chat::{
     account::{Family, RefreshToken},
+    emotes::Scope,
     time::Millis,
 };
 use protocol::ids::{RoomId, Seq, UserId};
@@ -30,6 +31,12 @@ pub async fn everything_is_there_after_reopen(engine: &impl Engine) {
     let facts = store.facts(RoomId(1)).await.expect("facts").len();
     let checkpoint = Checkpoint { epoch: "e".into(), offset: 17 };
     store.save("persister", 3, checkpoint.clone()).await.expect("save");
+    let hype = run_time::emote(Scope::Everywhere, "Hype", 1);
+    store.put_emote(hype.clone(), run_time::picture(1)).await.expect("put_emote");
+    let night = run_time::room("night");
+    store.create_room(night.clone()).await.expect("create_room");
+    let bot = run_time::bot_token(7, 9);
+    store.add_bot_token(bot.clone()).await.expect("add_bot_token");
 
     let store = reopen(engine, store).await;
     assert_eq!(store.healthy().await, Ok(()));
@@ -44,6 +51,10 @@ pub async fn everything_is_there_after_reopen(engine: &impl Engine) {
     assert_eq!(store.facts(RoomId(1)).await.expect("facts").len(), facts);
     assert_eq!(store.deleted(RoomId(1), vec![Seq(1), Seq(2)]).await, Ok(vec![Seq(2)]));
     assert_eq!(store.load("persister", 3).await, Ok(Some(checkpoint)));
+    assert_eq!(store.emotes().await, Ok(vec![hype.clone()]));
+    assert_eq!(store.picture(hype.id).await, Ok(Some(run_time::picture(1))));
+    assert_eq!(store.rooms().await, Ok(vec![night]));
+    assert_eq!(store.bot_token(bot.hash).await, Ok(Some(bot)));
     store.write(rows.clone()).await.expect("write again");
     assert_eq!(store.page(RoomId(1), Page::Latest, 10).await, Ok(rows));
     let spent = RefreshToken { spent: true, ..token(7, 42, T0 + 100) };

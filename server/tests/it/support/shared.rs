@@ -254,6 +254,8 @@ impl CheckpointStore for SharedStore {
     }
 }
 
+chat_store::pass_on_run_time!(SharedStore, |store| *store.0);
+
 impl Store for SharedStore {
     fn healthy(&self) -> BoxFuture<'_, Result<(), String>> {
         self.0.healthy()
