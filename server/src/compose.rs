@@ -13,10 +13,12 @@ use crate::{
     },
     cli::Exit,
     config::{Config, Role, Secret, StoreEngine},
+    emotes::Emotes,
     following::{Following, PrepareError},
     gateway::{self, Gateway, registry::Registry},
     http,
     limits::{self, Limits},
+    news::News,
     nodes::{Nodes, words::NodeId},
     persist,
     rooms::{Directory, feed::RingLimits, style, ticker, waking::PrimeError},
@@ -200,9 +202,12 @@ async fn serve(
     let world: Arc<dyn World> = Arc::new(Real);
     let rooms = Directory::new(config.rooms.clone(), styles, &log, ring, &world)
         .map_err(|error| StartError::Usage(error.to_string()))?;
+    let news = Arc::new(News::default());
+    let emotes = Emotes::new(rooms.emotes().clone(), store.clone(), news.clone());
     let nodes = nodes_log.filter(|_| takes_connections).map(|log| {
         let feeds = rooms.all().iter().map(|room| (room.id(), room.feed.clone()));
-        Nodes::new(NodeId(rand::random()), log, feeds, accounts.revocations().clone(), world.clone())
+        let revocations = accounts.revocations().clone();
+        Nodes::new(NodeId(rand::random()), log, feeds, revocations, news, world.clone())
     });
 
     let keep = config.gateway.follow_idle_seconds.get().map(|s| Duration::from_secs(s.get().into()));
@@ -231,6 +236,10 @@ async fn serve(
         let (followed, revocations) = (registry.clone(), accounts.revocations().clone());
         spawn("registry", endless(followed.follow(revocations)));
         spawn("ticker", endless(ticker::run(rooms.clone())));
+        if let Err(error) = emotes.look().await {
+            tracing::warn!(%error, "the emotes cannot be read yet; those of the program are used");
+        }
+        spawn("emotes", endless(emotes.clone().run()));
     }
     for work in work {
         spawn(work.name, Box::pin(async move { Some(work.run.await) }));
@@ -248,6 +257,7 @@ async fn serve(
     let gateway = Arc::new(Gateway {
         rooms,
         history,
+        emotes,
         accounts,
         limits,
         registry,

@@ -1,7 +1,7 @@
 //! What the processes that serve the same rooms tell each other, over a small log of its own beside that of messages.
 //!
 //! ```text
-//!  partition PASSING   viewers of each room, "I stop"     every 2 s; nobody reads it back
+//!  partition PASSING   viewers, "I stop", "look there"    every 2 s; nobody reads it back
 //!  partition LASTING   sessions that ended                 read back as long as an access token lives
 //! ```
 //! Nothing of it is the truth: that is in the log of messages and in the store. Without it a node counts only its own
@@ -18,6 +18,7 @@ pub mod words;
 
 use crate::{
     auth::revocations::{self, End, Revocations},
+    news::News,
     rooms::feed::Feed,
     world::World,
 };
@@ -78,6 +79,7 @@ pub struct Nodes {
     reopen: Reopen,
     feeds: HashMap<RoomId, Arc<Feed>>,
     revocations: Arc<Revocations>,
+    news: Arc<News>,
     world: Arc<dyn World>,
     /// Never held over an await. Whoever appends to `PASSING` holds it, so that nothing comes behind "I stop".
     telling: Mutex<Speaker>,
@@ -117,6 +119,7 @@ impl Nodes {
         log: NodesLog,
         feeds: impl IntoIterator<Item = (RoomId, Arc<Feed>)>,
         revocations: Arc<Revocations>,
+        news: Arc<News>,
         world: Arc<dyn World>,
     ) -> Arc<Self> {
         metrics::gauge!("twitchy_node_info", "node" => id.to_string()).set(1.0);
@@ -133,6 +136,7 @@ impl Nodes {
                 waiting: VecDeque::new(),
             }),
             revocations,
+            news,
             world,
             places: Mutex::default(),
             in_trouble: AtomicBool::new(false),
@@ -185,6 +189,7 @@ impl Nodes {
                     why = self.listen(log.as_ref(), LASTING) => why,
                     () = self.tell_viewers(log.as_ref()) => return,
                     () = self.tell_ends(log.as_ref()) => return,
+                    () = self.tell_news(log.as_ref()) => return,
                 };
                 self.trouble(&broke);
                 self.open_again().await;
@@ -290,7 +295,8 @@ impl Nodes {
             }
             (Word::Left, When::Now) => self.elsewhere.lock().left(node),
             // Whoever said it says something newer within seconds.
-            (Word::Viewers(_) | Word::Left, When::Earlier) => {}
+            (Word::Viewers(_) | Word::Left | Word::Look(_), When::Earlier) => {}
+            (Word::Look(topic), When::Now) => self.news.hear(topic),
             (Word::Ended(ends), when) => {
                 let now = self.world.now();
                 // A word that comes now is of now, whatever its node's clock says.
@@ -365,6 +371,25 @@ impl Nodes {
         let records = if say.is_empty() { vec![&say[..]] } else { say.chunks(ROOMS_MAX).collect() };
         let viewers = |rooms: &[(RoomId, u64)]| Word::Viewers(rooms.iter().copied().collect());
         records.into_iter().map(|rooms| self.append(log, PASSING, viewers(rooms))).collect()
+    }
+
+    /// Tells what was changed here. What the log does not take is told again; meanwhile the others look by themselves.
+    async fn tell_news(&self, log: &dyn EventLog) {
+        loop {
+            let topic = self.news.to_tell().await;
+            let told = match self.append(log, PASSING, Word::Look(topic)) {
+                Ok(append) => append.await.map(drop),
+                Err(error) => Err(error),
+            };
+            match told {
+                Ok(()) => self.well(),
+                Err(error) => {
+                    self.news.say(topic);
+                    self.trouble(&error);
+                    sleep(RETRY).await;
+                }
+            }
+        }
     }
 
     /// Tells the ends made here, in order; what the log does not take is told again until it does.

@@ -11,6 +11,7 @@ mod socket;
 
 pub use answers::{Ack, Joined};
 pub use error::{Closed, Error, Refusal};
+pub use hyper::Method;
 pub use rest::{Answer, Call, Rest};
 pub use socket::{Options, Socket};
 

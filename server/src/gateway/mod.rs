@@ -11,6 +11,7 @@ pub mod ws;
 
 use crate::{
     auth::Accounts,
+    emotes::Emotes,
     limits::Limits,
     rooms::{Directory, history::History},
     world::World,
@@ -40,6 +41,8 @@ pub struct Gateway {
     pub rooms: Arc<Directory>,
     /// Their pasts.
     pub history: History,
+    /// The rooms' emotes.
+    pub emotes: Arc<Emotes>,
     /// Who is who.
     pub accounts: Arc<Accounts>,
     /// How often and how many.

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod assets;
+mod emotes;
 mod extract;
 mod openapi;
 mod ops;
@@ -19,7 +20,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{any, get, post},
+    routing::{any, get, post, put},
 };
 use extract::Address;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -79,7 +80,10 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/rooms/{slug}/messages/{id}/original", get(rooms::original))
         .route("/rooms/{slug}/preview", post(rooms::preview))
         .route("/preview", post(rooms::previews))
-        .route("/emotes", get(rooms::emotes))
+        .route("/rooms/{slug}/emotes", get(emotes::list_of_room))
+        .route("/rooms/{slug}/emotes/{name}", put(emotes::put_of_room).delete(emotes::delete_of_room))
+        .route("/emotes", get(emotes::list))
+        .route("/emotes/{name}", put(emotes::put).delete(emotes::delete))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(app.clone(), refuse_foreign_pages))
@@ -93,6 +97,7 @@ pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .nest("/api/v1", api)
         .route("/ws", get(upgrade::websocket))
+        .route("/emotes/{id}", get(emotes::picture))
         .route("/healthz", get(ops::healthz))
         .route("/readyz", get(ops::readyz))
         .route("/metrics", get(ops::metrics))
@@ -196,9 +201,12 @@ async fn no_store(request: Request, next: Next) -> Response {
 async fn security_headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
+    // Pictures that others uploaded bring a stricter one.
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static(CONTENT_SECURITY_POLICY));
     let mut set =
         |name: HeaderName, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
-    set(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY);
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(header::REFERRER_POLICY, "no-referrer");
     set(header::X_FRAME_OPTIONS, "DENY");

@@ -1,6 +1,6 @@
 //! The description of the REST calls, made from the handlers themselves: `/openapi.json`.
 
-use super::{accounts, ops, rooms};
+use super::{accounts, emotes, ops, rooms};
 use utoipa::{
     Modify, OpenApi,
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
@@ -30,7 +30,13 @@ use utoipa::{
         rooms::original,
         rooms::preview,
         rooms::previews,
-        rooms::emotes,
+        emotes::list,
+        emotes::list_of_room,
+        emotes::put,
+        emotes::put_of_room,
+        emotes::delete,
+        emotes::delete_of_room,
+        emotes::picture,
         ops::healthz,
         ops::readyz,
         ops::metrics

@@ -17,14 +17,12 @@ use protocol::{
     ids::{MessageId, Seq},
     limits::{HISTORY_DEFAULT, HISTORY_MAX, NONCE_BYTES_MAX},
     objects,
-    rest::{
-        EmotesAnswer, MessagesAnswer, PreviewBody, PreviewsAnswer, Problem, RoomsAnswer, SendBody, TextAnswer,
-    },
+    rest::{MessagesAnswer, PreviewBody, PreviewsAnswer, Problem, RoomsAnswer, SendBody, TextAnswer},
 };
 use serde::Deserialize;
 use std::{str::FromStr, sync::Arc};
 
-fn room<'a>(app: &'a App, slug: &str) -> Result<&'a Arc<Room>, Refusal> {
+pub(super) fn room<'a>(app: &'a App, slug: &str) -> Result<&'a Arc<Room>, Refusal> {
     app.gateway.rooms.get(slug).ok_or_else(Refusal::room_not_found)
 }
 
@@ -210,11 +208,4 @@ pub async fn previews(
         rooms.insert(room.slug().to_owned(), room.preview(&text).await);
     }
     Ok(Json(PreviewsAnswer { rooms }))
-}
-
-/// The emotes that may be used. There are none yet.
-#[utoipa::path(get, path = "/api/v1/emotes", tag = "rooms", responses(
-    (status = 200, description = "All emotes", body = EmotesAnswer)))]
-pub async fn emotes() -> Json<EmotesAnswer> {
-    Json(EmotesAnswer { emotes: Vec::new() })
 }

@@ -5,6 +5,7 @@ use super::{
     words::{ROOMS_MAX, SESSIONS_MAX},
     *,
 };
+use crate::news::{LOOK_EVERY, Topic};
 use crate::rooms::feed::{RingLimits, Subscription};
 use chat::account::Family;
 use event_log::{RECORD_BYTES_MAX, memory::MemoryLog};
@@ -41,6 +42,7 @@ struct Node {
     nodes: Arc<Nodes>,
     feed: Arc<Feed>,
     revocations: Arc<Revocations>,
+    news: Arc<News>,
     task: AbortHandle,
 }
 
@@ -57,17 +59,24 @@ impl House {
     async fn node(&self, id: u64) -> Node {
         let feed = Feed::new("ohio", RingLimits { messages_max: 10, bytes_max: 1_000 });
         let revocations = Arc::new(Revocations::new(TTL));
+        let news = Arc::new(News::default());
         let newest = self.log.clone();
         let reopen: Reopen = Box::new(move || {
             let log = newest.lock().clone();
             Box::pin(async move { Ok(log as Arc<dyn EventLog>) })
         });
         let log = NodesLog { log: self.log(), reopen };
-        let nodes =
-            Nodes::new(NodeId(id), log, [(ROOM, feed.clone())], revocations.clone(), self.clock.clone());
+        let nodes = Nodes::new(
+            NodeId(id),
+            log,
+            [(ROOM, feed.clone())],
+            revocations.clone(),
+            news.clone(),
+            self.clock.clone(),
+        );
         nodes.catch_up().await;
         let task = tokio::spawn(nodes.clone().run()).abort_handle();
-        Node { nodes, feed, revocations, task }
+        Node { nodes, feed, revocations, news, task }
     }
 
     async fn say(&self, to: Partition, payload: impl Into<bytes::Bytes>) {
@@ -309,4 +318,17 @@ fn the_largest_words_fit_into_a_record() {
         let bytes = Record { node: NodeId(u64::MAX), at: Millis(u64::MAX), word }.encode().len();
         assert!(bytes <= RECORD_BYTES_MAX, "{bytes}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_new_in_the_store_is_told_to_the_others_alone() {
+    let house = House::new();
+    let (one, two) = (house.node(1).await, house.node(2).await);
+    let begin = Instant::now();
+    one.news.say(Topic::Emotes);
+    two.news.time_to_look(Topic::Emotes).await;
+    assert!(begin.elapsed() < LOOK_EVERY, "without a word it would have waited so long");
+    let begin = Instant::now();
+    one.news.time_to_look(Topic::Emotes).await;
+    assert_eq!(begin.elapsed(), LOOK_EVERY, "its own word is none to itself");
 }

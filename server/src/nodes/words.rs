@@ -3,12 +3,13 @@
 //! ```json
 //! {"v":1,"node":"9f86d081884c7d65","at":1730000000000,"kind":"viewers","rooms":{"4711":12}}
 //! {"v":1,"node":"9f86d081884c7d65","at":1730000000000,"kind":"left"}
+//! {"v":1,"node":"9f86d081884c7d65","at":1730000000000,"kind":"look","at_what":"emotes"}
 //! {"v":1,"node":"9f86d081884c7d65","at":1730000000000,"kind":"ended","ends":[{"user":"7","sessions":["00…1f"]}]}
 //! ```
 //! Nodes of two versions run side by side while a new one is brought out, so fields and kinds that are not known are
 //! passed over; `v` rises only when an old node must not read what a new one wrote. Start with [`Record`].
 
-use crate::auth::revocations::End;
+use crate::{auth::revocations::End, news::Topic};
 use bytes::Bytes;
 use chat::{account::Family, time::Millis};
 use protocol::ids::{RoomId, UserId};
@@ -48,6 +49,8 @@ pub enum Word {
     Left,
     /// These sessions are over.
     Ended(Vec<End>),
+    /// There is something new in the store.
+    Look(Topic),
 }
 
 /// Why a record says nothing to this program.
@@ -78,6 +81,9 @@ enum Kind {
     Ended {
         ends: Vec<WrittenEnd>,
     },
+    Look {
+        at_what: WrittenTopic,
+    },
     #[serde(other, skip_serializing)]
     Other,
 }
@@ -87,6 +93,16 @@ struct WrittenEnd {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     user: Option<UserId>,
     sessions: Vec<Hex>,
+}
+
+/// A topic that a newer node knows is none to this one.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum WrittenTopic {
+    Emotes,
+    Rooms,
+    #[serde(other, skip_serializing)]
+    Other,
 }
 
 /// 32 hexadecimal digits, as in access tokens.
@@ -99,6 +115,8 @@ impl Record {
         let kind = match &self.word {
             Word::Viewers(rooms) => Kind::Viewers { rooms: rooms.clone() },
             Word::Left => Kind::Left,
+            Word::Look(Topic::Emotes) => Kind::Look { at_what: WrittenTopic::Emotes },
+            Word::Look(Topic::Rooms) => Kind::Look { at_what: WrittenTopic::Rooms },
             Word::Ended(ends) => Kind::Ended {
                 ends: ends
                     .iter()
@@ -130,6 +148,9 @@ impl Record {
         let word = match kind {
             Kind::Viewers { rooms } => Word::Viewers(rooms),
             Kind::Left => Word::Left,
+            Kind::Look { at_what: WrittenTopic::Emotes } => Word::Look(Topic::Emotes),
+            Kind::Look { at_what: WrittenTopic::Rooms } => Word::Look(Topic::Rooms),
+            Kind::Look { at_what: WrittenTopic::Other } => return Err(Unread::Newer),
             Kind::Ended { ends } => Word::Ended(
                 ends.into_iter()
                     .map(|end| End {

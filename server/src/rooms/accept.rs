@@ -12,7 +12,7 @@ use super::{
     followed::{Place, WAKE_WAIT_MAX},
     stage, style,
 };
-use crate::limits::UserPace;
+use crate::{emotes::live::Set, limits::UserPace};
 use chat::{
     message::Draft,
     nonces::{Accepted, Known},
@@ -191,18 +191,20 @@ impl Room {
             return Err(Rejected::Unavailable);
         }
         let seed = style::seed_of(id);
+        let emotes = self.emotes();
         let appending = match self.style.apart() {
             None => {
-                let styled = self.style.say(seed, draft.text.text());
-                self.append(draft, id, now, styled).map(Appending::Log).map_err(Rejected::from)
+                let styled = self.style.say(seed, draft.text.text(), emotes.names());
+                self.append(draft, id, now, styled, &emotes).map(Appending::Log).map_err(Rejected::from)
             }
             Some(stage) => {
                 let (answer, answered) = oneshot::channel();
                 let (room, text) = (self.clone(), draft.text.text().to_owned());
                 // Nobody waits for the answer any more only while the process ends.
-                let then = move |styled| drop(answer.send(room.append(draft, id, now, styled)));
+                let names = emotes.clone();
+                let then = move |styled| drop(answer.send(room.append(draft, id, now, styled, &emotes)));
                 stage
-                    .put(seed, text, then)
+                    .put(seed, text, names, then)
                     .map(|()| Appending::Style(answered))
                     .map_err(|stage::Full| Rejected::Overloaded { retry_after: STYLE_RETRY_AFTER })
             }
@@ -229,8 +231,11 @@ impl Room {
         id: MessageId,
         now: Millis,
         styled: Option<String>,
+        emotes: &Set,
     ) -> Result<Append, AppendError> {
-        let record = Record::Message(Box::new(draft.into_styled(id, now, styled))).encode();
+        let mut message = draft.into_styled(id, now, styled);
+        message.emotes = emotes.ranges(&message.text);
+        let record = Record::Message(Box::new(message)).encode();
         self.log.append(self.partition, record.into())
     }
 

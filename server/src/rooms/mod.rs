@@ -15,7 +15,10 @@ pub mod tail;
 pub mod ticker;
 pub mod waking;
 
-use crate::world::World;
+use crate::{
+    emotes::live::{Live, Set},
+    world::World,
+};
 use chat::{nonces::Nonces, rooms::RoomDefinition};
 use event_log::{Epoch, EventLog, Partition, ReadError};
 use feed::Feed;
@@ -49,6 +52,7 @@ pub struct Room {
     style: Style,
     /// What becomes of the style's typical line.
     sample: OnceLock<String>,
+    emotes: Live,
     settings: RwLock<RoomSettings>,
     messages_per_second: RwLock<f64>,
     log: Arc<dyn EventLog>,
@@ -81,6 +85,11 @@ impl Room {
         *self.settings.read()
     }
 
+    /// Its emotes now.
+    pub fn emotes(&self) -> Arc<Set> {
+        self.emotes.of_room(self.id())
+    }
+
     /// Messages a second over the last few seconds.
     pub fn messages_per_second(&self) -> f64 {
         *self.messages_per_second.read()
@@ -88,7 +97,7 @@ impl Room {
 
     /// What the room would make of a text, more or less: the real choices hang on the message's id.
     pub async fn preview(&self, text: &str) -> String {
-        self.style.show(style::seed_of_preview(text), text).await
+        self.style.show(style::seed_of_preview(text), text, self.emotes()).await
     }
 
     /// Messages that the tail brought since the start of the process.
@@ -124,6 +133,7 @@ pub struct Directory {
     /// By number.
     partitions: Vec<Arc<Followed>>,
     ring: feed::RingLimits,
+    emotes: Live,
 }
 
 /// Why the rooms could not be set up.
@@ -158,6 +168,7 @@ impl Directory {
     ) -> Result<Arc<Self>, SetUpError> {
         let partitions: Vec<_> =
             (0..log.partitions()).map(|number| Followed::new(log, Partition(number))).collect();
+        let emotes = Live::default();
         let mut rooms = Vec::with_capacity(definitions.len());
         for definition in definitions {
             let slug = definition.slug.as_str().to_owned();
@@ -176,6 +187,7 @@ impl Directory {
                 feed: Feed::new(&slug, ring),
                 sample: OnceLock::new(),
                 style,
+                emotes: emotes.clone(),
                 settings: RwLock::default(),
                 messages_per_second: RwLock::new(0.0),
                 log: log.clone(),
@@ -189,13 +201,13 @@ impl Directory {
             }));
         }
         let by_slug = rooms.iter().map(|r| (r.slug().to_owned(), r.clone())).collect();
-        Ok(Arc::new(Self { rooms, by_slug, partitions, ring }))
+        Ok(Arc::new(Self { rooms, by_slug, partitions, ring, emotes }))
     }
 
     /// Says each style's typical line, for the rooms' cards. Needs [`style::watch`] at work: a style may hang on it.
     pub async fn say_samples(&self) {
         for room in &self.rooms {
-            let said = room.style.show(Seed(0), room.style.sample()).await;
+            let said = room.style.show(Seed(0), room.style.sample(), room.emotes()).await;
             let _ = room.sample.set(said);
         }
     }
@@ -203,6 +215,11 @@ impl Directory {
     /// In the order of the configuration.
     pub fn all(&self) -> &[Arc<Room>] {
         &self.rooms
+    }
+
+    /// Which words are emotes in them.
+    pub fn emotes(&self) -> &Live {
+        &self.emotes
     }
 
     /// By its name in URLs and frames.

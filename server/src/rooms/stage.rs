@@ -9,6 +9,7 @@
 //! It knows no room and no log. Start with [`Stage::put`] and [`Stage::watch`].
 
 use super::style::{Failure, Voice, told};
+use crate::emotes::live::Set;
 use parking_lot::{Condvar, Mutex};
 use std::{
     collections::VecDeque,
@@ -34,6 +35,7 @@ type Then = Box<dyn FnOnce(Option<String>) + Send>;
 struct Job {
     text: String,
     seed: Seed,
+    emotes: Arc<Set>,
     then: Then,
 }
 
@@ -80,13 +82,14 @@ impl Stage {
         &self,
         seed: Seed,
         text: String,
+        emotes: Arc<Set>,
         then: impl FnOnce(Option<String>) + Send + 'static,
     ) -> Result<(), Full> {
         let mut state = self.0.state.lock();
         if state.waiting.len() >= WAITING_MAX {
             return Err(Full);
         }
-        state.waiting.push_back(Job { text, seed, then: Box::new(then) });
+        state.waiting.push_back(Job { text, seed, emotes, then: Box::new(then) });
         drop(state);
         self.0.wake.notify_one();
         Ok(())
@@ -147,7 +150,7 @@ impl Shared {
         let mut state = self.state.lock();
         state.system_id = Some(rustix::thread::gettid());
         loop {
-            let Some(Job { text, seed, then }) = state.waiting.pop_front() else {
+            let Some(Job { text, seed, emotes, then }) = state.waiting.pop_front() else {
                 if state.closing {
                     return;
                 }
@@ -160,7 +163,7 @@ impl Shared {
             } else {
                 state.current = Some((Instant::now(), then));
                 drop(state);
-                let said = self.voice.say(seed, &text);
+                let said = self.voice.say(seed, &text, emotes.names());
                 state = self.state.lock();
                 if state.thread != number {
                     // Not stuck, only very late: it does not count any more.

@@ -5,6 +5,7 @@
 //! [`Style::say`].
 
 use super::stage::{self, Full, Stage};
+use crate::emotes::live::Set;
 use protocol::{ids::MessageId, limits::STYLED_CODE_POINTS_MAX};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -55,14 +56,13 @@ impl Failure {
 /// A transformer, and a judgement of what it answers. It may still take for ever.
 pub struct Voice {
     transformer: Arc<dyn Transformer>,
-    emotes: EmoteNames,
     time_max: Duration,
 }
 
 impl Voice {
     /// Over this transformer.
     pub fn new(transformer: Arc<dyn Transformer>) -> Self {
-        Self { transformer, emotes: EmoteNames::default(), time_max: TIME_MAX }
+        Self { transformer, time_max: TIME_MAX }
     }
 
     /// For tests on machines that are busy with others: no answer is too late.
@@ -76,13 +76,13 @@ impl Voice {
         self.transformer.name()
     }
 
-    /// The line in this style.
+    /// The line in this style; `emotes` are the words that stay as they are.
     ///
     /// # Errors
     /// The style panicked, took too long or broke its laws.
-    pub fn say(&self, seed: Seed, text: &str) -> Result<String, Failure> {
+    pub fn say(&self, seed: Seed, text: &str, emotes: &EmoteNames) -> Result<String, Failure> {
         let start = Instant::now();
-        let line = Line { text, seed, emotes: &self.emotes };
+        let line = Line { text, seed, emotes };
         // The transformer is stateless (`&self`, no interior mutability by contract), so nothing is left half-done.
         let answer = catch_unwind(AssertUnwindSafe(|| self.transformer.transform(line)));
         match answer {
@@ -140,20 +140,20 @@ impl Style {
     }
 
     /// The line in this style, on the caller's thread; `None` (counted) if it failed on the line, or works apart.
-    pub fn say(&self, seed: Seed, text: &str) -> Option<String> {
+    pub fn say(&self, seed: Seed, text: &str, emotes: &EmoteNames) -> Option<String> {
         match &self.work {
-            Work::Here(voice) => told(self.name, voice.say(seed, text)),
+            Work::Here(voice) => told(self.name, voice.say(seed, text, emotes)),
             Work::Apart(_) => None,
         }
     }
 
     /// The line in this style wherever it works; plain if it fails on it or has too much to do.
-    pub async fn show(&self, seed: Seed, text: &str) -> String {
+    pub async fn show(&self, seed: Seed, text: &str, emotes: Arc<Set>) -> String {
         let said = match &self.work {
-            Work::Here(_) => self.say(seed, text),
+            Work::Here(_) => self.say(seed, text, emotes.names()),
             Work::Apart(stage) => {
                 let (answer, answered) = tokio::sync::oneshot::channel();
-                match stage.put(seed, text.to_owned(), |said| drop(answer.send(said))) {
+                match stage.put(seed, text.to_owned(), emotes, |said| drop(answer.send(said))) {
                     Ok(()) => answered.await.unwrap_or(None),
                     Err(Full) => None,
                 }
@@ -231,7 +231,7 @@ mod tests {
     }
 
     fn say(f: fn(&str) -> String) -> Result<String, Failure> {
-        Voice::patient(Arc::new(Broken(f))).say(Seed(0), "hi")
+        Voice::patient(Arc::new(Broken(f))).say(Seed(0), "hi", &EmoteNames::default())
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod accounts;
 mod bad_calls;
 mod bad_frames;
 mod durability;
+mod emotes;
 mod journey;
 mod limits;
 mod nodes;

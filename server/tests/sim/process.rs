@@ -26,6 +26,7 @@ use server::{
         secret::Keys,
         tokens::{AccessTokens, Claim},
     },
+    emotes::Emotes,
     following::{self, Following},
     gateway::{self, Gateway, connection, registry::Registry},
     limits::{self, Limits},
@@ -270,9 +271,11 @@ async fn boot(
         connections_per_address: 0,
         connections: 0,
     }));
+    let emotes = Emotes::new(rooms.emotes().clone(), store.clone(), Arc::default());
     let gateway = Arc::new(Gateway {
         rooms,
         history,
+        emotes,
         accounts,
         limits,
         registry,

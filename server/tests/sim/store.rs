@@ -276,7 +276,7 @@ impl SessionStore for SimStore {
     }
 }
 
-/// Nobody simulates what admins do.
+// Nobody simulates what admins do.
 chat_store::pass_on_run_time!(SimStore, |store| store.disk.engine);
 
 impl Store for SimStore {

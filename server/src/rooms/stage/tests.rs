@@ -56,7 +56,7 @@ impl Bench {
     fn put(&mut self, text: &str) -> Result<(), Full> {
         let (number, answer) = (self.put, self.answer.clone());
         self.put += 1;
-        self.stage.put(Seed(0), text.to_owned(), move |said| {
+        self.stage.put(Seed(0), text.to_owned(), Arc::default(), move |said| {
             let _ = answer.send((number, said));
         })
     }

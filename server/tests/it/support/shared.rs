@@ -40,6 +40,12 @@ impl Shared {
         }
     }
 
+    /// Makes somebody an admin, as the command line does.
+    pub(crate) async fn promote(&self, user: UserId) {
+        let change = AccountChange { admin: Some(true), ..AccountChange::default() };
+        self.store.update(user, change).await.expect("the store in memory").expect("the account is there");
+    }
+
     /// One server's way to them.
     pub(crate) fn engines(&self) -> Engines {
         let nodes = self.nodes.clone();
