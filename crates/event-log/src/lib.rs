@@ -197,6 +197,9 @@ pub trait EventLog: Send + Sync + 'static {
     ) -> BoxFuture<'_, Result<Vec<Record>, ReadError>>;
     /// Resolves once the partition's last durable offset is above `offset`, or with an error once the log is closed.
     /// Cancel-safe.
+    ///
+    /// An engine may leave the newest records of a partition where they are as long as nobody waits for them here.
+    /// `Offset(u64::MAX)` waits for the end of the log alone.
     fn wait_past(&self, partition: Partition, offset: Offset) -> BoxFuture<'_, Result<(), ReadError>>;
     /// Gives up the records up to and including `up_to` (retention). Never trims above the last durable record.
     /// Offsets are never used again: after trimming everything the next append gets `last + 1`.

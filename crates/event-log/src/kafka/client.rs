@@ -1,15 +1,18 @@
 //! What consumers hear from the client library besides records, and the first contact with the brokers.
 
-use super::{OpenError, Options};
+use super::{OpenError, Options, State};
 use parking_lot::Mutex;
 use rdkafka::{
-    ClientContext,
+    ClientContext, Statistics,
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer, ConsumerContext},
     error::{KafkaError, RDKafkaErrorCode},
     metadata::Metadata,
 };
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// How long one question of the first contact may take before it is looked what the client library complained about.
 const ASK_EVERY: Duration = Duration::from_millis(200);
@@ -23,7 +26,11 @@ const OTHER_LANGUAGE: [&str; 4] =
 
 /// Keeps what went wrong, for whoever cannot reach a broker and wants to say why.
 #[derive(Default)]
-pub(super) struct Client(Mutex<Complaints>);
+pub(super) struct Client {
+    complaints: Mutex<Complaints>,
+    /// Whose views are told how much was fetched of which topic.
+    counts: Option<(String, Arc<State>)>,
+}
 
 #[derive(Default)]
 struct Complaints {
@@ -33,9 +40,14 @@ struct Complaints {
 }
 
 impl Client {
+    /// One that counts what is fetched of a topic.
+    pub(super) fn counting(topic: String, state: Arc<State>) -> Self {
+        Self { counts: Some((topic, state)), ..Self::default() }
+    }
+
     fn complain(&self, code: Option<RDKafkaErrorCode>, reason: &str) {
         use RDKafkaErrorCode as Code;
-        let mut complaints = self.0.lock();
+        let mut complaints = self.complaints.lock();
         let login = matches!(code, Some(Code::Authentication | Code::SaslAuthenticationFailed));
         if code == Some(Code::AllBrokersDown) {
             return;
@@ -63,6 +75,19 @@ impl ClientContext for Client {
         tracing::debug!(%error, reason, "the Kafka client tells of an error");
         self.complain(error.rdkafka_error_code(), reason);
     }
+
+    fn stats(&self, statistics: Statistics) {
+        let Some((topic, state)) = &self.counts else { return };
+        let Some(topic) = statistics.topics.get(topic) else { return };
+        for (number, partition) in &topic.partitions {
+            let view = usize::try_from(*number).ok().and_then(|number| state.views.get(number));
+            if let Some(view) = view {
+                let bytes = view.count_fetched(partition.rxbytes);
+                metrics::counter!("twitchy_log_fetched_bytes_total", "partition" => number.to_string())
+                    .absolute(bytes);
+            }
+        }
+    }
 }
 
 impl ConsumerContext for Client {}
@@ -77,7 +102,7 @@ pub(super) fn metadata(asker: &BaseConsumer<Client>, options: &Options) -> Resul
             Err(error) => error,
         };
         listen(asker);
-        let complaints = asker.context().0.lock();
+        let complaints = asker.context().complaints.lock();
         if let Some(reason) = &complaints.login {
             return Err(OpenError::Refused(format!("the login to {}: {reason}", options.brokers)));
         }

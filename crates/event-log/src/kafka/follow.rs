@@ -1,9 +1,9 @@
-//! The thread that follows the ends of all partitions and brings new records into the views.
+//! The thread that follows the ends of the partitions that somebody waits for, and brings new records into the views.
 //!
 //! Offsets without a record (see the head of the engine) are filled when the next record comes, or, at the end of
 //! a partition, when the broker says that its end is reached while the view knows that more is durable.
 
-use super::{Options, State, client::Client};
+use super::{Options, State, client::Client, view::Turn};
 use crate::{Offset, Record};
 use bytes::Bytes;
 use rdkafka::{
@@ -11,10 +11,13 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer},
     error::{KafkaError, RDKafkaErrorCode},
 };
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-/// How long the follower waits before it looks whether it should end.
-const POLL_EVERY: Duration = Duration::from_millis(100);
+/// How long the follower waits before it looks whether it should end, or follow another partition.
+const POLL_EVERY: Duration = Duration::from_millis(25);
 /// Most records that are taken over at once: one wake of the waiters for all of them.
 const BATCH_RECORDS_MAX: usize = 1024;
 /// How long a question about a lost place may take.
@@ -30,23 +33,44 @@ struct Late {
     asked: Option<u64>,
 }
 
-/// A consumer that begins right behind what each view has seen.
-pub(super) fn consumer(options: &Options, state: &State) -> Result<BaseConsumer<Client>, KafkaError> {
-    let consumer: BaseConsumer<Client> = options.consumer().create_with_context(Client::default())?;
-    assign(&consumer, options, state)?;
-    Ok(consumer)
+/// A consumer that follows nothing yet.
+pub(super) fn consumer(options: &Options, state: &Arc<State>) -> Result<BaseConsumer<Client>, KafkaError> {
+    options.follower().create_with_context(Client::counting(options.topic.clone(), state.clone()))
 }
 
+/// Begins right behind what each view that is followed has seen.
 fn assign(consumer: &BaseConsumer<Client>, options: &Options, state: &State) -> Result<(), KafkaError> {
     let mut places = TopicPartitionList::new();
     for (partition, view) in (0..).zip(&state.views) {
-        places.add_partition_offset(
-            &options.topic,
-            partition,
-            super::kafka_offset(*view.seen.borrow() + 1),
-        )?;
+        if let Some(seen) = view.followed_at() {
+            places.add_partition_offset(&options.topic, partition, super::kafka_offset(seen + 1))?;
+        }
     }
     consumer.assign(&places)
+}
+
+/// Begins with partitions that somebody waits for now, and lets go of those that nobody does. The others are not disturbed.
+fn share(consumer: &BaseConsumer<Client>, options: &Options, state: &State) -> Result<(), KafkaError> {
+    let now = Instant::now();
+    let (mut more, mut fewer) = (TopicPartitionList::new(), TopicPartitionList::new());
+    for (partition, view) in (0..).zip(&state.views) {
+        match view.turn(now, options.followed_on) {
+            Some(Turn::Follow(seen)) => {
+                more.add_partition_offset(&options.topic, partition, super::kafka_offset(seen + 1))?;
+            }
+            Some(Turn::LetGo) => {
+                fewer.add_partition(&options.topic, partition);
+            }
+            None => {}
+        }
+    }
+    if more.count() > 0 {
+        consumer.incremental_assign(&more)?;
+    }
+    if fewer.count() > 0 {
+        consumer.incremental_unassign(&fewer)?;
+    }
+    Ok(())
 }
 
 /// Brings new records into the views until the log is closed.
@@ -54,6 +78,9 @@ pub(super) fn follow(consumer: &BaseConsumer<Client>, options: &Options, state: 
     let mut batches: Vec<Vec<Record>> = state.views.iter().map(|_| Vec::new()).collect();
     let mut late: Vec<Option<Late>> = state.views.iter().map(|_| None).collect();
     while !state.stopped() {
+        if let Err(error) = share(consumer, options, state).or_else(|_| assign(consumer, options, state)) {
+            tracing::warn!(%error, "cannot follow the topic");
+        }
         let mut taken = 0;
         let mut wait = POLL_EVERY;
         let mut lost_place = false;
@@ -119,7 +146,7 @@ fn ask_for_late(
     for (view, late) in state.views.iter().zip(late.iter_mut()) {
         let (seen, last) = view.seen_and_last();
         match late {
-            _ if seen >= last => *late = None,
+            _ if seen >= last || view.followed_at().is_none() => *late = None,
             Some(late) if late.seen == seen => ask |= now.duration_since(late.since) >= LATE,
             _ => *late = Some(Late { since: now, seen, asked: None }),
         }
@@ -144,7 +171,7 @@ fn find_place(consumer: &BaseConsumer<Client>, options: &Options, state: &State)
             continue;
         };
         let (low, high) = (super::watermark(low), super::watermark(high));
-        let seen = *view.seen.borrow();
+        let Some(seen) = view.followed_at() else { continue };
         if high < seen {
             state.fail(&lost_end(options, partition, high, seen));
         } else if low > seen {

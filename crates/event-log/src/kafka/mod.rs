@@ -11,8 +11,8 @@
 //! read like any other, whether it is open, committed or given up, so that nobody can hold up the readers of a topic.
 //!
 //! Appends go to an idempotent producer with `acks=all` behind a bound of our own and are answered from its delivery
-//! reports (`produce`). One consumer without a group follows the ends of all partitions into a bounded tail in memory
-//! (`view`, `follow`); older pages are fetched on blocking threads (`fetch`). A thread keeps watch on the brokers, and after
+//! reports (`produce`). One consumer without a group follows the ends of the partitions that somebody waits for into a bounded tail in
+//! memory (`view`, `follow`), and fetches nothing of the others; older pages are fetched on blocking threads (`fetch`). A thread keeps watch on the brokers, and after
 //! an outage makes certain what was written (`watch`, `state`). The topic is made or checked by `topic`, which also
 //! says what the epoch is; a topic that was made anew under a running process ends the log. Groups are Kafka's
 //! own (`group`).
@@ -247,6 +247,20 @@ fn join(threads: Vec<JoinHandle<()>>) {
     }
 }
 
+impl KafkaLog {
+    /// Bytes of a partition's records that were fetched to follow its end, as the client library counts them (once a second).
+    /// Nothing is fetched of a partition for which nobody waits.
+    pub fn fetched_bytes(&self, partition: Partition) -> Option<u64> {
+        let view = self.shared.state.views.get(partition.0 as usize)?;
+        Some(view.fetched.load(Ordering::Relaxed))
+    }
+
+    /// Is a partition's end followed now, because somebody waits there or did a moment ago?
+    pub fn follows(&self, partition: Partition) -> bool {
+        self.shared.state.views.get(partition.0 as usize).is_some_and(|view| view.followed_at().is_some())
+    }
+}
+
 impl Shared {
     fn view(&self, partition: Partition) -> Result<&PartitionView, ReadError> {
         self.state.views.get(partition.0 as usize).ok_or(ReadError::NoPartition(partition))
@@ -340,6 +354,7 @@ impl EventLog for KafkaLog {
                     }
                     From::Soon => {
                         self.shared.alive()?;
+                        let _want = view.want();
                         let come = tokio::time::timeout(self.shared.options.request_timeout, seen.changed());
                         if come.await.is_err() {
                             return Err(ReadError::Unavailable("the newest records do not come".to_owned()));
@@ -352,7 +367,10 @@ impl EventLog for KafkaLog {
 
     fn wait_past(&self, partition: Partition, offset: Offset) -> BoxFuture<'_, Result<(), ReadError>> {
         Box::pin(async move {
-            let mut seen = self.shared.view(partition)?.seen.subscribe();
+            let view = self.shared.view(partition)?;
+            let mut seen = view.seen.subscribe();
+            // Whoever waits for the end of the log does not need its records.
+            let _want = (offset.0 < u64::MAX).then(|| view.want());
             while *seen.borrow_and_update() <= offset.0 {
                 self.shared.alive()?;
                 let _ = seen.changed().await;

@@ -80,6 +80,9 @@ pub struct Options {
     pub queue_bytes_max: usize,
     /// Bytes of the newest records kept in memory, per partition.
     pub tail_bytes_max: usize,
+    /// How long a partition is followed after the last one who waited for its newest records. Readers are busy with what
+    /// came for less.
+    pub followed_on: Duration,
     /// How long an append may take until it is answered [`AppendError::Unknown`](crate::AppendError::Unknown).
     pub delivery_timeout: Duration,
     /// How long a question to the brokers may take (opening, older pages, trimming).
@@ -104,6 +107,7 @@ impl Options {
             queue_records_max: 16_384,
             queue_bytes_max: 16 * 1024 * 1024,
             tail_bytes_max: 4 * 1024 * 1024,
+            followed_on: Duration::from_secs(10),
             delivery_timeout: Duration::from_millis(4500),
             request_timeout: Duration::from_secs(5),
             session_timeout: Duration::from_secs(10),
@@ -234,6 +238,13 @@ impl Options {
             .set("fetch.queue.backoff.ms", "5")
             .set("queued.max.messages.kbytes", "4096")
             .set("fetch.message.max.bytes", "1048576");
+        config
+    }
+
+    /// For the one consumer that follows the ends. It says now and then how much it fetched.
+    pub(super) fn follower(&self) -> ClientConfig {
+        let mut config = self.consumer();
+        config.set("statistics.interval.ms", "1000");
         config
     }
 

@@ -2,11 +2,18 @@
 //!
 //! `last` is the newest offset known to be durable (an acknowledgement, a watermark or the tail told so); `seen` is
 //! how far the tail came. Between the two, records exist that are on their way here. The lock is held for moments.
+//!
+//! A partition is followed while somebody waits for its newest records, and some time after ([`PartitionView::want`]). Of
+//! one that is not, nothing is fetched: `last` is what acknowledgements and the watch tell, and pages come from the broker.
 
 use crate::{Bounds, Offset, ReadError, Record};
 use bytes::Bytes;
 use parking_lot::Mutex;
-use std::collections::VecDeque;
+use std::{
+    collections::VecDeque,
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
 use tokio::sync::watch;
 
 /// What a record in the tail costs besides its payload, roughly: the handle and its share of the allocation.
@@ -18,6 +25,8 @@ pub(super) struct PartitionView {
     inner: Mutex<Inner>,
     /// How far the tail came.
     pub(super) seen: watch::Sender<u64>,
+    /// Bytes of records that were fetched for the tail, as the client library counts them.
+    pub(super) fetched: AtomicU64,
 }
 
 struct Inner {
@@ -27,9 +36,45 @@ struct Inner {
     /// The newest records; the last one has offset `seen`.
     tail: VecDeque<Bytes>,
     tail_bytes: usize,
+    /// Who waits for the newest records, and when the last one did.
+    wanted: usize,
+    wanted_at: Option<Instant>,
+    followed: bool,
+}
+
+/// Somebody waits for a partition's newest records, as long as this lives.
+pub(super) struct Want<'a>(&'a PartitionView);
+
+impl Drop for Want<'_> {
+    fn drop(&mut self) {
+        let mut inner = self.0.inner.lock();
+        inner.wanted -= 1;
+        inner.wanted_at = Some(Instant::now());
+    }
+}
+
+/// What the follower has to do about a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Fetch what comes after this place.
+    Follow(u64),
+    LetGo,
 }
 
 impl Inner {
+    fn new(first: u64, last: u64) -> Self {
+        Self {
+            first,
+            last,
+            seen: last,
+            tail: VecDeque::new(),
+            tail_bytes: 0,
+            wanted: 0,
+            wanted_at: None,
+            followed: false,
+        }
+    }
+
     fn add(&mut self, payload: Bytes) {
         self.seen += 1;
         self.last = self.last.max(self.seen);
@@ -75,15 +120,56 @@ pub(super) enum From {
 
 impl PartitionView {
     pub(super) fn new(first: u64, last: u64) -> Self {
-        let inner = Inner { first, last, seen: last, tail: VecDeque::new(), tail_bytes: 0 };
-        Self { inner: Mutex::new(inner), seen: watch::Sender::new(last) }
+        let inner = Mutex::new(Inner::new(first, last));
+        Self { inner, seen: watch::Sender::new(last), fetched: AtomicU64::new(0) }
     }
 
     /// Begins behind `last`, before anybody looks at it.
     pub(super) fn begin_at(&self, first: u64, last: u64) {
-        let mut inner = self.inner.lock();
-        *inner = Inner { first, last, seen: last, tail: VecDeque::new(), tail_bytes: 0 };
+        *self.inner.lock() = Inner::new(first, last);
         self.seen.send_replace(last);
+    }
+
+    /// Somebody waits for the newest records.
+    pub(super) fn want(&self) -> Want<'_> {
+        self.inner.lock().wanted += 1;
+        Want(self)
+    }
+
+    /// For the follower, which asks often: is there anything to be done about it? It is followed on for a while after the
+    /// last one who waited.
+    pub(super) fn turn(&self, now: Instant, followed_on: Duration) -> Option<Turn> {
+        let mut inner = self.inner.lock();
+        let lately = |at: Instant| now.saturating_duration_since(at) < followed_on;
+        let wanted = inner.wanted > 0 || inner.wanted_at.is_some_and(lately);
+        match (inner.followed, wanted) {
+            (false, true) => {
+                // What lies between is at the broker.
+                (inner.followed, inner.seen) = (true, inner.last);
+                let seen = inner.seen;
+                drop(inner);
+                self.seen.send_replace(seen);
+                Some(Turn::Follow(seen))
+            }
+            (true, false) => {
+                inner.followed = false;
+                inner.tail = VecDeque::new();
+                inner.tail_bytes = 0;
+                Some(Turn::LetGo)
+            }
+            _ => None,
+        }
+    }
+
+    /// Where the tail is, if it is followed.
+    pub(super) fn followed_at(&self) -> Option<u64> {
+        let inner = self.inner.lock();
+        inner.followed.then_some(inner.seen)
+    }
+
+    /// The client library counts so many bytes since its start; what it counted ever.
+    pub(super) fn count_fetched(&self, bytes: u64) -> u64 {
+        self.fetched.fetch_max(bytes, Ordering::Relaxed).max(bytes)
     }
 
     pub(super) fn bounds(&self) -> Bounds {
@@ -120,6 +206,9 @@ impl PartitionView {
     pub(super) fn push(&self, records: impl IntoIterator<Item = Record>, tail_bytes_max: usize) {
         let seen = {
             let mut inner = self.inner.lock();
+            if !inner.followed {
+                return;
+            }
             for Record { offset: Offset(offset), payload } in records {
                 if offset <= inner.seen {
                     continue;
@@ -176,7 +265,7 @@ impl PartitionView {
             return Ok(From::Memory(Vec::new()));
         }
         if after.0 >= inner.seen {
-            return Ok(From::Soon);
+            return Ok(if inner.followed { From::Soon } else { From::Broker { last: inner.last } });
         }
         let before_tail = inner.seen - inner.tail.len() as u64;
         let Some(skip) = after.0.checked_sub(before_tail) else {
@@ -192,7 +281,11 @@ impl PartitionView {
             page.push(Record { offset: Offset(offset), payload: payload.clone() });
         }
         let full = page.records.len() >= records_max;
-        Ok(if inner.seen < known && !full { From::Soon } else { From::Memory(page.records) })
+        Ok(if inner.followed && inner.seen < known && !full {
+            From::Soon
+        } else {
+            From::Memory(page.records)
+        })
     }
 }
 
@@ -236,9 +329,42 @@ mod tests {
         }
     }
 
+    const FOLLOWED_ON: Duration = Duration::from_secs(10);
+
+    fn followed(first: u64, last: u64) -> PartitionView {
+        let view = PartitionView::new(first, last);
+        drop(view.want());
+        assert_eq!(view.turn(Instant::now(), FOLLOWED_ON), Some(Turn::Follow(last)));
+        view
+    }
+
+    #[test]
+    fn it_is_followed_while_somebody_waits_and_some_time_after() {
+        let view = PartitionView::new(1, 5);
+        assert_eq!(view.turn(Instant::now(), FOLLOWED_ON), None);
+        let want = view.want();
+        view.raise_last(7);
+        let later = Instant::now() + FOLLOWED_ON * 2;
+        assert_eq!(view.turn(later, FOLLOWED_ON), Some(Turn::Follow(7)), "nothing from before is fetched");
+        view.push([record(8, "a")], 1000);
+        assert_eq!((view.turn(later, FOLLOWED_ON), *view.seen.borrow()), (None, 8));
+        drop(want);
+        assert_eq!(view.turn(Instant::now(), FOLLOWED_ON), None);
+        assert_eq!(view.turn(Instant::now() + FOLLOWED_ON, FOLLOWED_ON), Some(Turn::LetGo));
+        // What is still on its way changes nothing, and all pages are at the broker.
+        view.push([record(9, "b")], 1000);
+        view.raise_last(9);
+        assert_eq!((view.seen_and_last(), view.followed_at()), ((8, 9), None));
+        for after in [6, 7, 8] {
+            assert!(matches!(view.read(Offset(after), 9, 100, 1000), Ok(From::Broker { last: 9 })));
+        }
+        let _want = view.want();
+        assert_eq!(view.turn(Instant::now(), FOLLOWED_ON), Some(Turn::Follow(9)));
+    }
+
     #[test]
     fn a_hole_between_records_reads_as_empty_records() {
-        let view = PartitionView::new(1, 0);
+        let view = followed(1, 0);
         view.push([record(1, "a"), record(4, "b"), record(4, "again")], 1000);
         let expected = [(1, b"a".to_vec()), (2, vec![]), (3, vec![]), (4, b"b".to_vec())];
         assert_eq!(page(&view, 0), expected);
@@ -247,7 +373,7 @@ mod tests {
 
     #[test]
     fn a_hole_at_the_end_is_filled_up_to_what_is_durable() {
-        let view = PartitionView::new(1, 0);
+        let view = followed(1, 0);
         view.push([record(1, "a")], 1000);
         view.raise_last(3);
         view.fill(3, 1000);
@@ -258,7 +384,7 @@ mod tests {
 
     #[test]
     fn a_wide_hole_takes_no_memory_and_is_read_from_the_broker() {
-        let view = PartitionView::new(1, 0);
+        let view = followed(1, 0);
         let far = 2 + HOLE_IN_MEMORY_MAX * 1_000_000;
         view.push([record(1, "a"), record(far, "b")], 1000);
         assert_eq!(view.seen_and_last(), (far, far));
@@ -268,7 +394,7 @@ mod tests {
 
     #[test]
     fn the_tail_keeps_to_its_limit_even_for_one_large_record() {
-        let view = PartitionView::new(1, 0);
+        let view = followed(1, 0);
         view.push([record(1, "a"), record(2, "far too large for it")], ENTRY_BYTES);
         assert!(matches!(view.read(Offset(0), 0, 100, 1000), Ok(From::Broker { last: 2 })));
         assert_eq!(view.inner.lock().tail_bytes, 0);

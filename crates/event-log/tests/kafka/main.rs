@@ -1,6 +1,7 @@
 //! The Kafka engine over a real broker, which the first test starts. What a broken broker does to it: `kafka_faults`.
 #![cfg(feature = "kafka")]
 
+mod following;
 mod foreign;
 mod groups;
 mod limits;
