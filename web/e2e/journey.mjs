@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { axeFindings, People } from "./browser.mjs";
 import { Checks, check, equal, Stop } from "./checks.mjs";
+import { emotes } from "./emotes.mjs";
 import { feeds } from "./feeds.mjs";
 import { hostile } from "./hostile.mjs";
 import { moderating } from "./moderating.mjs";
@@ -27,7 +28,7 @@ const HOSTILE = [
 const FIRST_LOAD_MAX = 200_000;
 
 /** What follows the walk; any of it can be run alone by its name. */
-const PARTS = { together, hostile, feeds, moderating };
+const PARTS = { together, hostile, feeds, moderating, emotes };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -1,6 +1,7 @@
 import { Api } from "../client/api";
 import type { Screen } from "../client/commit-clock";
 import { Connection, type Socket } from "../client/connection";
+import { EmoteTaste } from "../client/emote-taste";
 import { browserLock } from "../client/lock";
 import { Muted } from "../client/muted";
 import { RoomDirectory } from "../client/room-directory";
@@ -61,6 +62,8 @@ export function createServices() {
 
   return {
     toasts: new Toasts(),
+    taste: new EmoteTaste(shared),
+    timers,
     api,
     session,
     connection,

@@ -16,6 +16,10 @@ const ANNOUNCE: readonly { value: Announce; label: string }[] = [
   { value: "all", label: "All" },
   { value: "off", label: "Nothing" },
 ];
+const EMOTES = [
+  { value: "play", label: "Play" },
+  { value: "hover", label: "When pointed at" },
+] as const;
 const SIZE_NAMES = ["Small", "Normal", "Large", "Huge"];
 
 export function SettingsSheet({ store, onClose }: { store: SettingsStore; onClose: () => void }) {
@@ -47,6 +51,12 @@ export function SettingsSheet({ store, onClose }: { store: SettingsStore; onClos
           Sound when someone calls you
         </Check>
         <Choice
+          legend="Emotes that move"
+          options={EMOTES}
+          value={settings.emotes}
+          onChange={(emotes) => store.change({ emotes })}
+        />
+        <Choice
           legend="Read out to screen readers"
           options={ANNOUNCE}
           value={settings.announce}
@@ -62,7 +72,9 @@ export function SettingsSheet({ store, onClose }: { store: SettingsStore; onClos
             <dt>↑ ↓ in the messages</dt>
             <dd>walk them</dd>
             <dt>Tab after a letter</dt>
-            <dd>complete a name</dd>
+            <dd>complete a name or an emote</dd>
+            <dt>: and two letters</dt>
+            <dd>find an emote</dd>
             <dt>R, T on a message</dt>
             <dd>reply, thread</dd>
             <dt>O, D on your own message</dt>

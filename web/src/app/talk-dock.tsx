@@ -1,11 +1,16 @@
-import { type Ref, useMemo } from "react";
+import { type RefObject, useMemo, useState } from "react";
 import type { RoomSession } from "../client/room-session";
+import type { Finder } from "../features/composer/completion";
 import { Composer, type ComposerHandle } from "../features/composer/composer";
 import type { Draft } from "../features/composer/draft";
 import type { ChatMessage } from "../protocol/message";
+import { later } from "../ui/later";
 import { useSignal, useSignalPart } from "../ui/use-signal";
 import { banText } from "./ban-text";
 import type { Services } from "./services";
+import { useEmotes } from "./use-emotes";
+
+const EmotePicker = later(() => import("../features/emotes/emote-picker").then((part) => part.EmotePicker));
 
 interface Props {
   services: Services;
@@ -18,12 +23,22 @@ interface Props {
   onSend: (text: string) => boolean;
   onJoin: (text: string) => void;
   onLeave: () => void;
-  ref: Ref<ComposerHandle>;
+  ref: RefObject<ComposerHandle | null>;
 }
 
 /** The message box and what it has to know of the room; watches that by itself, so that it renders nothing else. */
-export function TalkDock({ services, room, title, replyTo, onReplied, ...rest }: Props) {
+export function TalkDock({ services, room, title, replyTo, onReplied, onSend, ref: composer, ...rest }: Props) {
   const { talk } = room;
+  const { taste } = services;
+  const [picking, setPicking] = useState(false);
+  const book = useEmotes(services, room);
+  const find = useMemo(
+    (): Finder => ({
+      people: (part, limit) => room.find(part, limit),
+      emotes: (part, limit) => taste.ranked(book.emotes, part, limit),
+    }),
+    [room, book, taste],
+  );
   const refusal = useSignal(talk.refusal);
   const nextAt = useSignal(talk.nextAt);
   const armed = useSignal(talk.armed);
@@ -33,6 +48,7 @@ export function TalkDock({ services, room, title, replyTo, onReplied, ...rest }:
   return (
     <Composer
       {...rest}
+      ref={composer}
       api={services.api}
       room={room.slug}
       roomTitle={title}
@@ -42,15 +58,38 @@ export function TalkDock({ services, room, title, replyTo, onReplied, ...rest }:
       refusal={refusal}
       banned={banned}
       replyingTo={replyTo ? { displayName: replyTo.user.display_name, excerpt: replyTo.text } : null}
-      find={(part, limit) => room.find(part, limit)}
+      find={find}
+      emotesOpen={picking}
+      onEmotes={() => setPicking((now) => !now)}
       onCancelReply={onReplied}
       onArm={(text) => {
         const taken = talk.arm(text, replyTo?.id ?? null);
         if (taken) onReplied();
         return taken;
       }}
+      onSend={(text) => {
+        const sent = onSend(text);
+        if (sent) taste.used([...new Set(text.split(" ").filter((word) => book.named(word)))]);
+        return sent;
+      }}
       onDisarm={() => talk.disarm()}
-      onTyped={() => talk.refusal.set(null)}
-    />
+      onTyped={() => {
+        talk.refusal.set(null);
+        // Whoever types may want one soon.
+        void book.open();
+      }}
+    >
+      {picking && (
+        <EmotePicker
+          book={book}
+          taste={taste}
+          onPick={(name) => composer.current?.word(name)}
+          onClose={() => {
+            setPicking(false);
+            composer.current?.focus();
+          }}
+        />
+      )}
+    </Composer>
   );
 }

@@ -1,6 +1,15 @@
-import type { AuthAnswer, ProfileBody, Room, User } from "../protocol/__generated__/protocol";
+import type { AuthAnswer, Emote, ProfileBody, Room, User } from "../protocol/__generated__/protocol";
 import type { ChatMessage } from "../protocol/message";
-import { authAnswer, messagesAnswer, previewsAnswer, problem, rooms, textAnswer, user } from "../protocol/objects";
+import {
+  authAnswer,
+  emotesAnswer,
+  messagesAnswer,
+  previewsAnswer,
+  problem,
+  rooms,
+  textAnswer,
+  user,
+} from "../protocol/objects";
 import { finite, isRecord, type Shape } from "../protocol/shape";
 import { CallProblem } from "./problem";
 
@@ -69,6 +78,11 @@ export class Api {
   async original(slug: string, id: string): Promise<string> {
     const path = `${roomPath(slug)}/messages/${encodeURIComponent(id)}/original`;
     return (await this.request({ method: "GET", path, answer: textAnswer, authenticated: true })).text;
+  }
+
+  /** Those of a room, and those of all rooms. */
+  async emotes(slug: string): Promise<Emote[]> {
+    return (await this.request({ method: "GET", path: `${roomPath(slug)}/emotes`, answer: emotesAnswer })).emotes;
   }
 
   async preview(slug: string, text: string, signal?: AbortSignal): Promise<string> {

@@ -10,6 +10,8 @@ export interface Settings {
   /** Chat text in CSS pixels. */
   textSize: number;
   reduceMotion: boolean;
+  /** Emotes that move: always, or only while pointed at. */
+  emotes: "play" | "hover";
   /** A short sound when someone calls the reader. */
   sound: boolean;
   /** What is read out to those who listen. */
@@ -27,6 +29,7 @@ const DEFAULTS: Settings = {
   timestamps: false,
   textSize: 15,
   reduceMotion: false,
+  emotes: "play",
   sound: false,
   announce: "calls",
 };
@@ -56,12 +59,13 @@ function parse(raw: string | null): Settings {
     // Someone else's word under our key.
   }
   if (!isRecord(value)) return DEFAULTS;
-  const { theme, timestamps, textSize, reduceMotion, sound, announce } = value;
+  const { theme, timestamps, textSize, reduceMotion, emotes, sound, announce } = value;
   return {
     theme: theme === "dark" || theme === "light" ? theme : "system",
     timestamps: timestamps === true,
     textSize: TEXT_SIZES.find((size) => size === textSize) ?? DEFAULTS.textSize,
     reduceMotion: reduceMotion === true,
+    emotes: emotes === "hover" ? "hover" : "play",
     sound: sound === true,
     announce: ANNOUNCE.find((word) => word === announce) ?? DEFAULTS.announce,
   };

@@ -1,61 +1,91 @@
 import type { Person } from "../../client/recall";
+import type { Emote } from "../../protocol/__generated__/protocol";
 
-/** More names than this are not shown: one goes on typing instead of searching a list. */
+/** More than this are not shown: one goes on typing instead of searching a list. */
 export const CHOICES_MAX = 8;
+/** After a `:` one types this much before emotes are offered: `:)` and `:D` are words of their own. */
+const EMOTE_LETTERS_MIN = 2;
+
+export type Choice = { kind: "person"; person: Person } | { kind: "emote"; emote: Emote };
 
 /** A word being completed: where it stands, what was typed, and what it may become. */
 export interface Completion {
   start: number;
   typed: string;
-  choices: readonly Person[];
+  choices: readonly Choice[];
   selected: number;
-  /** The selected name stands in the text already, and Tab goes to the next one. */
+  /** The selected one stands in the text already, and Tab goes to the next one. */
   inserted: boolean;
 }
 
-/** Looks names up; the best first. */
-export type FindPeople = (part: string, limit: number) => readonly Person[];
+/** Looks names and emotes up; the best first. */
+export interface Finder {
+  people(part: string, limit: number): readonly Person[];
+  emotes(part: string, limit: number): readonly Emote[];
+}
 
-/** The word that ends at the caret, if it could be a name. */
+/** The word that ends at the caret, if it could be the beginning of one of these. */
 function wordBefore(text: string, caret: number): { start: number; word: string } | null {
-  const match = /(?:^|\s)(@?[A-Za-z0-9_]{0,25})$/.exec(text.slice(0, caret));
+  const match = /(?:^|\s)([@:]?[A-Za-z0-9_]{0,32})$/.exec(text.slice(0, caret));
   const word = match?.[1];
   return word ? { start: caret - word.length, word } : null;
 }
 
-/** While typing: an `@` asks for names, a plain word does not. */
-export function typedCompletion(text: string, caret: number, find: FindPeople): Completion | null {
+/** While typing: an `@` asks for names, a `:` for emotes, a plain word for nothing. */
+export function typedCompletion(text: string, caret: number, find: Finder): Completion | null {
   const found = wordBefore(text, caret);
-  return found?.word.startsWith("@") ? completionOf(found, find) : null;
+  if (found?.word.startsWith("@")) return completionOf(found, people(find, found.word.slice(1)));
+  if (found?.word.startsWith(":") && found.word.length > EMOTE_LETTERS_MIN)
+    return completionOf(found, emotes(find, found.word.slice(1)));
+  return null;
 }
 
-/** On Tab: any word may be the beginning of a name. */
-export function askedCompletion(text: string, caret: number, find: FindPeople): Completion | null {
+/** On Tab: any word may be the beginning of either. At the start of a line one speaks to someone; later one may not. */
+export function askedCompletion(text: string, caret: number, find: Finder): Completion | null {
   const found = wordBefore(text, caret);
-  return found ? completionOf(found, find) : null;
+  if (!found) return null;
+  const { word } = found;
+  if (word.startsWith("@")) return completionOf(found, people(find, word.slice(1)));
+  if (word.startsWith(":")) return completionOf(found, emotes(find, word.slice(1)));
+  const first = text.slice(0, found.start).trim() === "";
+  const [names, pictures] = [people(find, word), emotes(find, word)];
+  return completionOf(found, first ? [...names, ...pictures] : [...pictures, ...names]);
 }
 
-function completionOf(found: { start: number; word: string }, find: FindPeople): Completion | null {
-  const choices = find(found.word.replace("@", ""), CHOICES_MAX);
+const people = (find: Finder, part: string): Choice[] =>
+  find.people(part, CHOICES_MAX).map((person) => ({ kind: "person", person }));
+const emotes = (find: Finder, part: string): Choice[] =>
+  find.emotes(part, CHOICES_MAX).map((emote) => ({ kind: "emote", emote }));
+
+function completionOf(found: { start: number; word: string }, choices: readonly Choice[]): Completion | null {
   if (choices.length === 0) return null;
-  return { start: found.start, typed: found.word, choices, selected: 0, inserted: false };
+  return {
+    start: found.start,
+    typed: found.word,
+    choices: choices.slice(0, CHOICES_MAX),
+    selected: 0,
+    inserted: false,
+  };
 }
 
-/** The same list with the next (or, with -1, the previous) name selected; from the last on to the first. */
+/** The same list with the next (or, with -1, the previous) one selected; from the last on to the first. */
 export function moved(completion: Completion, by: number): Completion {
   const { length } = completion.choices;
   return { ...completion, selected: (completion.selected + by + length) % length };
 }
 
-/** Already typed to the end: Enter means to send it. */
+/** A name that is typed to its end already: Enter means to send it. */
 export function isWhole(completion: Completion): boolean {
   const chosen = completion.choices[completion.selected];
-  return !completion.inserted && completion.typed.toLowerCase() === `@${chosen?.username}`;
+  if (completion.inserted || chosen?.kind !== "person") return false;
+  return completion.typed.toLowerCase() === `@${chosen.person.username}`;
 }
 
-/** Text and caret with the selected name in place of whatever stands between the start of the word and the caret. */
+/** Text and caret with the selected one in place of whatever stands between the start of the word and the caret. */
 export function inserted(text: string, caret: number, completion: Completion): { text: string; caret: number } {
-  return replaced(text, caret, completion.start, `@${completion.choices[completion.selected]?.displayName} `);
+  const chosen = completion.choices[completion.selected];
+  const word = chosen?.kind === "emote" ? chosen.emote.name : `@${chosen?.person.displayName}`;
+  return replaced(text, caret, completion.start, `${word} `);
 }
 
 /** Text and caret as before completing. */

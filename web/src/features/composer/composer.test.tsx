@@ -10,6 +10,7 @@ import { messageAt } from "../../testing/messages";
 import { Composer } from "./composer";
 import { Draft } from "./draft";
 
+const EMOTES = ["Kappa", "AnnaCry"].map((name) => ({ id: name, name, url: "", animated: false }));
 let storage: MemoryStorage;
 let sent: string[];
 let armed: string[];
@@ -22,6 +23,8 @@ const api = new Api(async (input, init) =>
 );
 
 interface Shown {
+  /** Whether the room has some. */
+  emotes?: boolean;
   member?: boolean;
   refusal?: Refusal | null;
   banned?: string | null;
@@ -44,7 +47,13 @@ function show(part: Shown = {}) {
       nextAt={part.nextAt ?? null}
       armed={part.armed ?? null}
       replyingTo={null}
-      find={(part) => recall.named(part, 8, null)}
+      find={{
+        people: (word) => recall.named(word, 8, null),
+        emotes: (word) =>
+          (part.emotes ? EMOTES : []).filter(({ name }) => name.toLowerCase().startsWith(word.toLowerCase())),
+      }}
+      emotesOpen={false}
+      onEmotes={() => {}}
       onCancelReply={() => {}}
       onSend={(text) => {
         sent.push(text);
@@ -210,6 +219,43 @@ describe("names", () => {
     expect(press("Tab")).toBe(true);
     type("an");
     expect(press("Tab")).toBe(false);
+  });
+});
+
+describe("emotes", () => {
+  const options = () => screen.queryAllByRole("option").map((option) => option.textContent);
+
+  it("are offered after a colon and two letters, and stand in the text without it", () => {
+    show({ emotes: true });
+    type("so :k");
+    expect(options()).toEqual([]);
+    type("so :ka");
+    expect(options()).toEqual(["Kappa"]);
+    press("Enter");
+    expect(box().value).toBe("so Kappa ");
+    expect(sent).toEqual([]);
+    press("Enter");
+    expect(sent).toEqual(["so Kappa"]);
+  });
+
+  it("come after names where one begins to speak, and before them later", () => {
+    show({ emotes: true });
+    type("an");
+    press("Tab");
+    expect(options()).toEqual(["Anton", "Anna", "AnnaCry"]);
+    press("Escape");
+    type("well an");
+    press("Tab");
+    expect(options()).toEqual(["AnnaCry", "Anton", "Anna"]);
+    expect(box().value).toBe("well AnnaCry ");
+  });
+
+  it("do not get in the way of what looks like them", () => {
+    show({ emotes: true });
+    for (const text of [":)", ":D", "12:ka", "http://ka", "a:kap"]) {
+      type(text);
+      expect(options()).toEqual([]);
+    }
   });
 });
 

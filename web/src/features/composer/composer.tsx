@@ -1,5 +1,6 @@
 import {
   type KeyboardEvent,
+  type ReactNode,
   type Ref,
   useEffect,
   useId,
@@ -16,10 +17,11 @@ import { Button, IconButton } from "../../ui/button";
 import { Icon } from "../../ui/icon";
 import { problemText } from "../../ui/problem-text";
 import { StyledText } from "../../ui/styled-text";
+import { ChoiceList, optionId } from "./choice-list";
 import {
   askedCompletion,
   type Completion,
-  type FindPeople,
+  type Finder,
   inserted,
   isWhole,
   moved,
@@ -29,7 +31,6 @@ import {
 import styles from "./composer.module.css";
 import type { Draft } from "./draft";
 import { modesText } from "./modes";
-import { NameList, optionId } from "./name-list";
 import { SentHistory } from "./sent-history";
 import { usePreview } from "./use-preview";
 import { useSecondsLeft } from "./use-seconds-left";
@@ -47,6 +48,8 @@ export interface ComposerHandle {
   focus(): void;
   /** Puts text into the box, in front of what is there. */
   insert(text: string): void;
+  /** Puts a word where the caret is, with spaces around it. */
+  word(word: string): void;
   clear(): void;
 }
 
@@ -65,8 +68,13 @@ interface Props {
   /** What is said by itself then. */
   armed: Armed | null;
   replyingTo: { displayName: string; excerpt: string } | null;
-  /** People whose names may be completed. */
-  find: FindPeople;
+  /** What may be completed. */
+  find: Finder;
+  /** Opens and closes the emotes. */
+  onEmotes: () => void;
+  emotesOpen: boolean;
+  /** The emotes, while they are open. */
+  children?: ReactNode;
   onCancelReply: () => void;
   /** False when it was not taken; the text stays. */
   onSend: (text: string) => boolean;
@@ -109,6 +117,13 @@ export function Composer(props: Props) {
   useImperativeHandle(props.ref, () => ({
     focus: () => box.current?.focus(),
     clear: () => change(""),
+    word: (word) => {
+      const at = box.current?.selectionEnd ?? text.length;
+      const [before, after] = [text.slice(0, at), text.slice(at)];
+      const put = `${before}${before === "" || before.endsWith(" ") ? "" : " "}${word} `;
+      caretTo.current = put.length;
+      change(put + after.trimStart());
+    },
     insert: (more) => {
       setText((now) => {
         const next = now.trim() === "" ? more : `${more.trimEnd()} ${now}`;
@@ -277,7 +292,7 @@ export function Composer(props: Props) {
         </div>
       )}
       {completion && (
-        <NameList
+        <ChoiceList
           id={`${id}-names`}
           completion={completion}
           onPick={(at) => {
@@ -286,6 +301,7 @@ export function Composer(props: Props) {
           }}
         />
       )}
+      {props.children}
       <div className={styles.box} data-over={left < 0 || undefined}>
         <label className="visually-hidden" htmlFor="composer">
           Message in {props.roomTitle}
@@ -315,6 +331,15 @@ export function Composer(props: Props) {
           }}
           onKeyDown={onKeyDown}
         />
+        <IconButton
+          className={styles.emotes}
+          label="Emotes"
+          aria-haspopup="dialog"
+          aria-expanded={props.emotesOpen}
+          onClick={props.onEmotes}
+        >
+          <Icon name="smile" />
+        </IconButton>
         <Button
           kind="primary"
           type="submit"
