@@ -46,7 +46,12 @@ Usage: cargo xtask COMMAND
                              (Java 17 and Maven are needed); Ctrl-C ends them; ARGS go to each `twitchy serve`
   gen-types [--check]        Write the web client's types from the protocol crate, or check that they are current
   tidy                       Check the house rules: directions of dependencies, file heads, sizes, imports
-  bench                      Run all benchmarks, one crate after the other
+  bench [--quick] [--rounds N] [--only NAMES]
+                             Twitchy beside other servers under the same load, a quarter of an hour (--quick: two
+                             minutes); NAMES of twitchy,nats,ws,socketio,axum; results in target/bench
+  bench mission [--scale S] [--seconds N]
+                             How much of the whole mission this machine carries, and what the rest would take
+  bench crates               The benchmarks of single crates, one after the other
   help                       Show this
 ";
 
@@ -80,10 +85,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
             flags(command, rest, &[])?;
             tidy::run(&workspace).map(|()| ExitCode::SUCCESS)
         }
-        "bench" => {
-            flags(command, rest, &[])?;
-            bench::run(&workspace).map(|()| ExitCode::SUCCESS)
-        }
+        "bench" => bench::command(&workspace, rest).map(|()| ExitCode::SUCCESS),
         "help" | "--help" | "-h" => {
             say(HELP);
             Ok(ExitCode::SUCCESS)

@@ -21,7 +21,7 @@ enum May {
     Everything,
 }
 
-const TABLE: [(&str, May); 12] = [
+const TABLE: [(&str, May); 13] = [
     ("protocol", May::Nothing),
     ("event-log", May::Nothing),
     ("chat", May::These(&["protocol"])),
@@ -30,6 +30,7 @@ const TABLE: [(&str, May); 12] = [
     ("testkit", May::These(&["protocol", "chat", "event-log", "chat-store", "client"])),
     ("test-servers", May::Nothing),
     ("load-tests", May::These(&["client", "protocol"])),
+    ("peer-axum", May::Nothing),
     ("transformer-api", May::Nothing),
     ("transformer-styles", May::Styles),
     ("server", May::Everything),

@@ -1,0 +1,271 @@
+//! The whole mission on this machine: viewers in all rooms on `auto`, as many messages in as are to come at the peak, and
+//! what that says of 150,000 viewers.
+//!
+//! One process with the embedded engines has all viewers that its open files allow. Rates rise step by step until one does
+//! not hold; from the costs of accepting, of a viewer, and of a delivery follows what the peak would take. What is
+//! measured and what is arithmetic is told apart.
+
+use super::{
+    number,
+    peers::{Kind, Place},
+    play::{Report, Wish, play},
+    unknown,
+};
+use crate::{
+    failure::{Failure, Result},
+    note,
+    process::{Workspace, check},
+    say,
+};
+use std::{fmt::Write as _, fs};
+
+/// The peak of the mission.
+const RATE: f64 = 41_667.0;
+const ROOMS: f64 = 3.0;
+const VIEWERS: f64 = 150_000.0;
+/// Viewers at a scale of 1: below the 16,000 that 20,000 open files leave.
+const VIEWERS_HERE: f64 = 15_000.0;
+/// Parts of the peak that are tried, in turn.
+const STEPS: [f64; 6] = [0.1, 0.25, 0.5, 0.65, 0.8, 1.0];
+/// Deliveries a second where everything goes to everyone.
+const DELIVERIES: f64 = 1.5e6;
+/// A step holds if so much of what is offered is accepted, and acked within this time at p99.
+const HOLDS_SHARE: f64 = 0.97;
+const HOLDS_P99_MS: f64 = 1_000.0;
+
+#[derive(Debug, PartialEq)]
+pub(super) struct Options {
+    /// So many times the viewers.
+    pub(super) scale: f64,
+    /// Of each step.
+    pub(super) seconds: u32,
+}
+
+impl Options {
+    pub(super) fn parse(arguments: &[String]) -> Result<Self> {
+        let mut options = Self { scale: 1.0, seconds: 20 };
+        let mut rest = arguments.iter();
+        while let Some(flag) = rest.next() {
+            match flag.as_str() {
+                "--scale" => options.scale = number(flag, rest.next())?,
+                "--seconds" => options.seconds = number(flag, rest.next())?,
+                other => return Err(unknown(other)),
+            }
+        }
+        if !(options.scale > 0.0 && options.scale <= 1.0) || options.seconds < 8 {
+            return Err(Failure::Usage("`--scale` is from 0 to 1, `--seconds` at least 8".into()));
+        }
+        Ok(options)
+    }
+}
+
+/// A scenario of this machine, as a file.
+fn scenario(viewers: f64, rate: f64, seconds: u32, feed: &str) -> String {
+    let room = format!(
+        "\n[[rooms]]\nrate = [[0, {start:.1}], [3, {rate:.1}]]\nviewers = {viewers:.0}\nfeed = \"{feed}\"\n",
+        start = (rate / 10.0).min(139.0),
+        rate = rate / ROOMS,
+        viewers = (viewers / ROOMS).max(1.0),
+    );
+    format!(
+        "about = \"A step of the mission.\"\nseconds = {seconds}\nwarm_seconds = 5\ndrain_seconds = 30\nwriters = 128\nopening_max = 512\n{}",
+        room.repeat(3)
+    )
+}
+
+/// A step that was played.
+struct Step {
+    rate: f64,
+    report: Report,
+}
+
+impl Step {
+    fn holds(&self) -> bool {
+        let of = |path: &str| self.report.get(path);
+        of("/window/accepted_per_second") >= HOLDS_SHARE * of("/window/offered_per_second")
+            && of("/window/offered_per_second") >= HOLDS_SHARE * self.rate
+            && of("/latencies_ms/due_to_ack/p99") <= HOLDS_P99_MS
+    }
+
+    fn cpu(&self) -> f64 {
+        self.report.get("/processes/0/cores")
+    }
+}
+
+pub(super) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    note("building the server and the generator (the first time takes some minutes)");
+    let bins = ["--bin", "twitchy", "--bin", "twitchy-load"];
+    check(workspace.cargo().args(["build", "--release", "-p", "server", "-p", "load-tests"]).args(bins))?;
+    let viewers = VIEWERS_HERE * options.scale;
+    let mut text = String::new();
+    let mut held: Option<Step> = None;
+    let mut first_that_fails = None;
+    for part in STEPS {
+        let step = play_step(workspace, viewers, RATE * part, options.seconds, "auto", "auto")?;
+        let _ = writeln!(text, "{}", line(&step, "auto", viewers));
+        if !step.holds() {
+            first_that_fails = Some(step);
+            break;
+        }
+        held = Some(step);
+    }
+    let rate = held.as_ref().map_or(RATE * STEPS[0], |step| step.rate);
+    // The same without the viewers is what accepting alone costs; the rest is theirs.
+    let alone = play_step(workspace, ROOMS, rate, options.seconds, "full", "alone")?;
+    let _ = writeln!(text, "{}", line(&alone, "full", ROOMS));
+    // Everything to everyone, at a rate that one core can send.
+    let full_rate = (DELIVERIES / viewers.max(1.0)).clamp(ROOMS, RATE);
+    let full = play_step(workspace, viewers, full_rate * ROOMS, options.seconds, "full", "full")?;
+    let _ = writeln!(text, "{}", line(&full, "full", viewers));
+    let report = tell(&text, held.as_ref(), first_that_fails.as_ref(), &alone, &full, viewers);
+    let path = workspace.path("target/bench/mission.md");
+    fs::write(&path, &report).map_err(|source| Failure::file(&path, source))?;
+    say(&report);
+    Ok(())
+}
+
+fn play_step(
+    workspace: &Workspace,
+    viewers: f64,
+    rate: f64,
+    seconds: u32,
+    feed: &str,
+    name: &str,
+) -> Result<Step> {
+    note(&format!("{viewers:.0} viewers on `{feed}`, {rate:.0} messages a second"));
+    let folder = workspace.path("target/bench");
+    fs::create_dir_all(&folder).map_err(|source| Failure::file(&folder, source))?;
+    let path = folder.join("mission.toml");
+    fs::write(&path, scenario(viewers, rate, seconds, feed))
+        .map_err(|source| Failure::file(&path, source))?;
+    let place = Place { workspace, core: None, config: None };
+    let server = place.start(Kind::Twitchy)?;
+    let wish = Wish { out: format!("mission-{name}-{rate:.0}"), ..Wish::default() };
+    let report = play(workspace, &path.display().to_string(), Kind::Twitchy, &server, &wish)?;
+    Ok(Step { rate, report })
+}
+
+fn line(step: &Step, feed: &str, viewers: f64) -> String {
+    let of = |path: &str| step.report.get(path);
+    format!(
+        "| {viewers:.0} `{feed}` | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} | {:.2} | {:.2} | {:.1} | {} |",
+        of("/window/offered_per_second"),
+        of("/window/accepted_per_second"),
+        of("/window/refused_per_second"),
+        of("/window/shown_per_second"),
+        of("/latencies_ms/due_to_ack/p99"),
+        of("/latencies_ms/due_to_shown/p99"),
+        step.cpu(),
+        of("/window/generator_cores"),
+        of("/window/shown_per_second") * of("/window/bytes_per_message") * 8.0 / 1e6,
+        if step.holds() { "yes" } else { "no" },
+    )
+}
+
+/// What of the machine is full first.
+fn limit(step: &Step) -> String {
+    let cores = step.report.get("/machine/cores").max(1.0);
+    let (server, load) = (step.cpu(), step.report.get("/window/generator_cores"));
+    let refused = step.report.get("/window/refused_per_second");
+    let processor = if server + load > 0.85 * cores {
+        format!("the processor: {server:.2} of {cores:.0} cores are the server's, {load:.2} the generator's")
+    } else {
+        format!(
+            "not the processor (server {server:.2} cores, generator {load:.2}): the order of commits, or other work on the machine"
+        )
+    };
+    format!("{processor}; refused {refused:.0}/s")
+}
+
+fn tell(
+    steps: &str,
+    held: Option<&Step>,
+    failed: Option<&Step>,
+    alone: &Step,
+    full: &Step,
+    viewers: f64,
+) -> String {
+    let mut text = format!(
+        "| viewers, feed | offered/s | accepted/s | refused/s | shown/s | ack p99 ms | shown p99 ms | server's cores | generator's | Mbit/s | holds |\n\
+         |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|\n{steps}\n\
+         Measured with one process on {} cores of {} ({}), which the generator shares; a step holds if {:.0}% are accepted and acked within {HOLDS_P99_MS:.0} ms at p99.\n\n",
+        alone.report.get("/machine/cores"),
+        alone.report.text("/machine/cpu"),
+        alone.report.text("/machine/system"),
+        HOLDS_SHARE * 100.0
+    );
+    if let Some(failed) = failed {
+        let _ = writeln!(text, "At {:.0}/s the first limit is {}.\n", failed.rate, limit(failed));
+    }
+    let Some(held) = held else { return text + "No step held.\n" };
+    let accept = alone.cpu() / alone.report.get("/window/accepted_per_second").max(1.0);
+    let accepted = held.report.get("/window/accepted_per_second");
+    let viewer = (held.cpu() - accept * accepted).max(0.0) / viewers.max(1.0);
+    let bytes = held.report.get("/window/shown_per_second") * held.report.get("/window/bytes_per_message")
+        / viewers.max(1.0);
+    let delivery = (full.cpu() - accept * full.report.get("/window/accepted_per_second")).max(0.0)
+        / full.report.get("/window/shown_per_second").max(1.0);
+    let all = RATE / ROOMS * VIEWERS;
+    let full_bytes = full.report.get("/window/bytes_per_message");
+    let _ = write!(
+        text,
+        "Arithmetic from these figures, for {RATE:.0} messages a second and {VIEWERS:.0} viewers (generator and network cards not counted):\n\n\
+         | | measured here | at the peak |\n|---|--:|--:|\n\
+         | accepting | {:.1} CPU-s per million | {:.1} cores |\n\
+         | a viewer on `auto` | {:.1} CPU-µs and {:.1} kB a second | {:.1} cores, {:.1} Gbit/s |\n\
+         | everything to everyone | {:.3} CPU-s per million at {:.1} messages a read, {full_bytes:.0} bytes each | {:.2} billion a second: {:.0} cores, {:.0} Gbit/s |\n",
+        accept * 1e6,
+        accept * RATE,
+        viewer * 1e6,
+        bytes / 1e3,
+        viewer * VIEWERS,
+        bytes * VIEWERS * 8.0 / 1e9,
+        delivery * 1e6,
+        full.report.get("/window/messages_per_read"),
+        all / 1e9,
+        delivery * all,
+        full_bytes * all * 8.0 / 1e9,
+    );
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn step(rate: f64, accepted: f64, shown: f64, cores: f64) -> Step {
+        let report = json!({
+            "machine": { "cores": 2, "cpu": "x", "system": "y" },
+            "window": { "offered_per_second": rate, "accepted_per_second": accepted, "shown_per_second": shown, "bytes_per_message": 100.0 },
+            "latencies_ms": { "due_to_ack": { "p99": 10.0 } },
+            "processes": [{ "cores": cores }],
+        });
+        Step { rate, report: Report::of(report) }
+    }
+
+    #[test]
+    fn a_step_holds_if_nearly_all_is_accepted() {
+        assert!(step(1000.0, 980.0, 0.0, 1.0).holds());
+        assert!(!step(1000.0, 900.0, 0.0, 1.0).holds());
+    }
+
+    #[test]
+    fn the_peak_is_reckoned_from_what_was_measured() {
+        // Accepting: 1 core for 10,000/s. 100 viewers: half a core and 1,000 messages a second of 100 bytes each.
+        let (held, alone) =
+            (step(10_000.0, 10_000.0, 100_000.0, 1.5), step(10_000.0, 10_000.0, 30_000.0, 1.0));
+        let full = step(0.0, 0.0, 1e6, 1.0);
+        let text = tell("", Some(&held), None, &alone, &full, 100.0);
+        assert!(text.contains("| accepting | 100.0 CPU-s per million | 4.2 cores |"), "{text}");
+        assert!(text.contains("5000.0 CPU-µs and 100.0 kB a second | 750.0 cores, 120.0 Gbit/s"), "{text}");
+        assert!(text.contains("2.08 billion a second: 2083 cores, 1667 Gbit/s"), "{text}");
+    }
+
+    #[test]
+    fn a_step_is_a_scenario_of_three_rooms() {
+        let text = scenario(15_000.0, 41_667.0, 20, "auto");
+        assert_eq!(text.matches("viewers = 5000").count(), 3);
+        assert_eq!(text.matches("[3, 13889.0]").count(), 3);
+    }
+}

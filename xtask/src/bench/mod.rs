@@ -1,0 +1,106 @@
+//! `cargo xtask bench`: Twitchy beside other servers, on the same machine, in the same run, under the same load.
+//!
+//! `bench crates` runs the benchmarks of single crates, `bench mission` looks how far one machine carries the whole. The load
+//! comes from `load-tests`, whose reports are read here; what a server is and how it is started is in [`peers`].
+//! Start with [`command`].
+
+mod compare;
+mod mission;
+mod peers;
+mod play;
+
+use crate::{
+    failure::{Failure, Result},
+    note,
+    process::{Workspace, check},
+};
+
+/// Crates with benchmarks of their own, one after the other so that none disturbs another.
+const CRATES: [&str; 3] = ["transformer-styles", "event-log", "chat-store"];
+
+/// What was asked for.
+#[derive(Debug, PartialEq)]
+enum What {
+    Compare(compare::Options),
+    Crates,
+    Mission(mission::Options),
+}
+
+fn parse(arguments: &[String]) -> Result<What> {
+    match arguments.split_first() {
+        Some((word, rest)) if word == "crates" => match rest.first() {
+            None => Ok(What::Crates),
+            Some(other) => Err(Failure::Usage(format!("`bench crates` does not take `{other}`"))),
+        },
+        Some((word, rest)) if word == "mission" => Ok(What::Mission(mission::Options::parse(rest)?)),
+        _ => Ok(What::Compare(compare::Options::parse(arguments)?)),
+    }
+}
+
+pub(crate) fn command(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+    match parse(arguments)? {
+        What::Compare(options) => compare::run(workspace, &options),
+        What::Mission(options) => mission::run(workspace, &options),
+        What::Crates => {
+            for name in CRATES {
+                note(&format!("benchmarks of {name}"));
+                check(workspace.cargo().args(["bench", "-p", name]))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// The value behind a flag, as a number.
+fn number<T: std::str::FromStr>(flag: &str, value: Option<&String>) -> Result<T> {
+    let bad = || Failure::Usage(format!("`{flag}` takes a number; see `cargo xtask help`"));
+    value.and_then(|value| value.parse().ok()).ok_or_else(bad)
+}
+
+fn unknown(flag: &str) -> Failure {
+    Failure::Usage(format!("`bench` does not take `{flag}`; see `cargo xtask help`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<What> {
+        parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_comparison_is_what_is_meant_without_a_word() {
+        assert_eq!(parsed("").expect("valid"), What::Compare(compare::Options::default()));
+        let What::Compare(options) = parsed("--quick --rounds 2 --only twitchy,nats").expect("valid") else {
+            panic!("a comparison");
+        };
+        assert_eq!((options.quick, options.rounds), (true, Some(2)));
+        assert_eq!(options.only, ["twitchy", "nats"]);
+    }
+
+    #[test]
+    fn the_mission_and_the_crates_have_words_of_their_own() {
+        assert_eq!(parsed("crates").expect("valid"), What::Crates);
+        let What::Mission(options) = parsed("mission --scale 0.1 --seconds 30").expect("valid") else {
+            panic!("the mission");
+        };
+        assert!((options.scale - 0.1).abs() < 1e-9 && options.seconds == 30);
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused() {
+        for line in [
+            "--slow",
+            "--rounds",
+            "--rounds x",
+            "--rounds 0",
+            "crates --quick",
+            "mission --scale 0",
+            "--only ,",
+            "--only novell",
+        ] {
+            assert!(matches!(parsed(line), Err(Failure::Usage(_))), "{line}");
+        }
+    }
+}
