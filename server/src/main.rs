@@ -1,10 +1,15 @@
 //! The `twitchy` binary: reads the command line, and hands over.
 
+use mimalloc::MiMalloc;
 use server::{
     cli::{self, Command, Exit, Stop},
     commands, logging,
 };
 use std::process::ExitCode;
+
+/// The system's allocator took a fifth of what accepting a message costs: docs/decisions/0009-allocator.md.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// The program, also under another name: see `broken.rs`.
 pub fn main() -> ExitCode {
