@@ -11,7 +11,20 @@ import { realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const VERSION = 1;
-const KIND_MESSAGE = 1;
+/** What each kind is called, and how its body is read. A kind of yours to come is another line. */
+const KINDS = new Map([
+  [1, ["message", message]],
+  [2, ["delete", measure((body) => ({ message: body.uuid(), seq: body.u64(), author: person(body), excerpt: body.text() }))]],
+  [3, ["clear", measure((body) => ({ user: body.option(() => person(body)) }))]],
+  [4, ["ban", measure((body) => ({ user: person(body), seconds: body.option(() => body.u32()) }))]],
+  [5, ["unban", measure((body) => ({ user: person(body) }))]],
+  [6, ["role", measure((body) => ({ user: person(body), role: body.text() }))]],
+  [7, ["settings", measure(settings)]],
+  [8, ["pin", measure((body) => ({ seq: body.u64(), message: message(body) }))]],
+  [9, ["unpin", measure(() => ({}))]],
+  [10, ["block_phrase", measure((body) => ({ phrase: body.text(), pattern: body.bool() }))]],
+  [11, ["allow_phrase", measure((body) => ({ blocked_by: body.u64(), phrase: body.text() }))]],
+]);
 /** Longest record that there is, in bytes. */
 const RECORD_BYTES_MAX = 64 * 1024;
 /** Longest head that kcat writes in front of a record: two decimal numbers, two spaces, four bytes. */
@@ -33,8 +46,9 @@ export function decodeRecord(bytes) {
   const version = body.byte();
   if (version !== VERSION) throw new RecordError(`of version ${version}, this program reads ${VERSION}`);
   const kind = body.byte();
-  if (kind !== KIND_MESSAGE) throw new RecordError(`of kind ${kind}, which this program does not know`);
-  const record = { version, kind: "message", ...message(body) };
+  if (!KINDS.has(kind)) throw new RecordError(`of kind ${kind}, which this program does not know`);
+  const [name, read] = KINDS.get(kind);
+  const record = { version, kind: name, ...read(body) };
   if (!body.atEnd()) throw new RecordError("malformed: bytes left over");
   return record;
 }
@@ -65,6 +79,30 @@ function message(body) {
     styled: body.bool(),
     sent_at: body.u64(),
     nonce: body.option(() => body.text()),
+  };
+}
+
+/** What a moderator did: what all measures begin with, and then what this kind has of its own. */
+function measure(own) {
+  return (body) => ({
+    room: body.u64(),
+    by: person(body),
+    at: body.u64(),
+    reason: body.option(() => body.text()),
+    ...own(body),
+  });
+}
+
+function person(body) {
+  return { id: body.u64(), username: body.text() };
+}
+
+/** Those that are null did not change. */
+function settings(body) {
+  return {
+    slow_mode_seconds: body.option(() => body.u32()),
+    emote_only: body.option(() => body.bool()),
+    unique_chat: body.option(() => body.bool()),
   };
 }
 

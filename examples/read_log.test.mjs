@@ -65,6 +65,37 @@ test("the empty record is read", () => {
   assert.deepEqual([record.emotes, record.mentions, record.reply_to, record.nonce], [[], [], null, null]);
 });
 
+test("measures of moderators are read", () => {
+  const head = { version: 1, room: "300", by: { id: "7", username: "mia" }, at: "1720000000000" };
+  const ada = { id: "9", username: "ada_l" };
+  const wanted = {
+    delete: {
+      kind: "delete",
+      reason: null,
+      message: FULL_RECORD.id,
+      seq: "40",
+      author: ada,
+      excerpt: "Hey ✨",
+    },
+    "clear-all": { kind: "clear", reason: "raid", user: null },
+    "clear-user": { kind: "clear", reason: null, user: ada },
+    ban: { kind: "ban", reason: "spam", user: ada, seconds: null },
+    timeout: { kind: "ban", reason: "spam", user: ada, seconds: 600 },
+    unban: { kind: "unban", reason: null, user: ada },
+    role: { kind: "role", reason: null, user: ada, role: "moderator" },
+    settings: { kind: "settings", reason: null, slow_mode_seconds: 30, emote_only: null, unique_chat: true },
+    unpin: { kind: "unpin", reason: null },
+    "block-phrase": { kind: "block_phrase", reason: null, phrase: "b[a4]d", pattern: true },
+    "allow-phrase": { kind: "allow_phrase", reason: null, blocked_by: "44", phrase: "b[a4]d" },
+  };
+  for (const [name, own] of Object.entries(wanted)) {
+    assert.deepEqual(decodeRecord(bytesOf(`record-v1-measure-${name}`)), { ...head, ...own }, name);
+  }
+  const { version: _version, kind: _kind, ...message } = FULL_RECORD;
+  const pin = decodeRecord(bytesOf("record-v1-measure-pin"));
+  assert.deepEqual(pin, { ...head, kind: "pin", reason: null, seq: "40", message });
+});
+
 test("the page that describes the record shows these bytes", () => {
   const page = readFileSync(new URL("../docs/log-record.md", import.meta.url), "utf8");
   const listings = [...page.matchAll(/^```text\n(01 [^]*?)^```$/gm)].map(([, listing]) => {
@@ -84,7 +115,7 @@ test("a record cut anywhere, or with a byte left over, is malformed", () => {
 
 test("other versions and kinds are told by their number", () => {
   assert.throws(() => decodeRecord(Buffer.of(2, 1, 0)), /of version 2/);
-  assert.throws(() => decodeRecord(Buffer.of(1, 9, 0)), /of kind 9/);
+  assert.throws(() => decodeRecord(Buffer.of(1, 12, 0)), /of kind 12/);
 });
 
 test("no changed byte does anything but give a record or a RecordError", () => {

@@ -21,13 +21,145 @@ seq:
     valid:
       any-of:
         - kind::message
+        - kind::delete
+        - kind::clear
+        - kind::ban
+        - kind::unban
+        - kind::role
+        - kind::settings
+        - kind::pin
+        - kind::unpin
+        - kind::block_phrase
+        - kind::allow_phrase
   - id: body
-    type: message
     size-eos: true
+    type:
+      switch-on: kind
+      cases:
+        kind::message: message
+        _: measure
 enums:
   kind:
     1: message
+    2: delete
+    3: clear
+    4: ban
+    5: unban
+    6: role
+    7: settings
+    8: pin
+    9: unpin
+    10: block_phrase
+    11: allow_phrase
 types:
+  measure:
+    doc: What a moderator did.
+    seq:
+      - id: room
+        type: varint
+      - id: by
+        type: person
+      - id: at
+        type: varint
+        doc: Milliseconds since 1970-01-01T00:00:00Z.
+      - id: has_reason
+        type: bool
+      - id: reason
+        type: text
+        if: has_reason.value
+      - id: own
+        type:
+          switch-on: _root.kind
+          cases:
+            kind::delete: own_delete
+            kind::clear: own_clear
+            kind::ban: own_ban
+            kind::unban: person
+            kind::role: own_role
+            kind::settings: own_settings
+            kind::pin: own_pin
+            kind::unpin: nothing
+            kind::block_phrase: own_block_phrase
+            kind::allow_phrase: own_allow_phrase
+  nothing:
+    seq: []
+  person:
+    seq:
+      - id: id
+        type: varint
+      - id: username
+        type: text
+  own_delete:
+    seq:
+      - id: message
+        size: 16
+      - id: seq_of_message
+        type: varint
+      - id: author
+        type: person
+      - id: excerpt
+        type: text
+  own_clear:
+    seq:
+      - id: has_user
+        type: bool
+      - id: user
+        type: person
+        if: has_user.value
+        doc: Everyone's messages where there is none.
+  own_ban:
+    seq:
+      - id: user
+        type: person
+      - id: has_seconds
+        type: bool
+      - id: seconds
+        type: varint
+        if: has_seconds.value
+        doc: For ever where there are none.
+  own_role:
+    seq:
+      - id: user
+        type: person
+      - id: role
+        type: text
+        doc: viewer, vip, moderator or broadcaster.
+  own_settings:
+    seq:
+      - id: has_slow_mode_seconds
+        type: bool
+      - id: slow_mode_seconds
+        type: varint
+        if: has_slow_mode_seconds.value
+      - id: has_emote_only
+        type: bool
+      - id: emote_only
+        type: bool
+        if: has_emote_only.value
+      - id: has_unique_chat
+        type: bool
+      - id: unique_chat
+        type: bool
+        if: has_unique_chat.value
+  own_pin:
+    seq:
+      - id: seq_of_message
+        type: varint
+      - id: message
+        type: message
+  own_block_phrase:
+    seq:
+      - id: phrase
+        type: text
+      - id: pattern
+        type: bool
+  own_allow_phrase:
+    seq:
+      - id: blocked_by
+        type: varint
+        doc: The place of the measure that blocked it.
+      - id: phrase
+        type: text
   message:
     seq:
       - id: id

@@ -235,6 +235,7 @@ async fn serve(
         rooms.say_samples().await;
         let (followed, revocations) = (registry.clone(), accounts.revocations().clone());
         spawn("registry", endless(followed.follow(revocations)));
+        spawn("notices", endless(registry.clone().hand_on(rooms.notices().clone())));
         spawn("ticker", endless(ticker::run(rooms.clone())));
         if let Err(error) = emotes.look().await {
             tracing::warn!(%error, "the emotes cannot be read yet; those of the program are used");

@@ -9,7 +9,7 @@ pub mod group;
 use crate::{
     rooms::{
         repeats::Repeats,
-        tail::{Patience, READ_BYTES_MAX, READ_RECORDS_MAX, decode, ended},
+        tail::{Event, Patience, READ_BYTES_MAX, READ_RECORDS_MAX, ended, event},
     },
     world::World,
 };
@@ -462,14 +462,22 @@ impl Persister {
         }
         let records = self.log.read(self.partition, self.at, READ_RECORDS_MAX, READ_BYTES_MAX).await?;
         let Some(last) = records.last().map(|r| r.offset) else { return Ok(()) };
-        let mut messages: Vec<_> =
-            records.iter().filter_map(|record| decode(self.partition, record)).collect();
+        let (mut messages, mut taken) = (Vec::new(), Vec::new());
+        for event in records.iter().filter_map(|record| event(self.partition, record)) {
+            match event {
+                Event::Message(logged) => messages.push(*logged),
+                Event::Measure(one) => taken.push(*one),
+            }
+        }
         if let Some(judge) = &mut self.judge {
             messages.retain(|logged| judge.is_message(logged));
         }
         let rows = messages.len() as u64;
         if !messages.is_empty() {
             self.store.write(messages).await?;
+        }
+        if !taken.is_empty() {
+            self.store.measure(taken).await?;
         }
         // Another process may have come further while this one was slow; its checkpoint is not taken back.
         if self.marks.stored(self.partition) < last {

@@ -23,6 +23,8 @@ pub struct Draft {
     pub reply_to: Option<ReplyTo>,
     /// The sender's own key against sending twice.
     pub nonce: Option<String>,
+    /// Is the author an admin, whom no rule of a room holds?
+    pub admin: bool,
 }
 
 /// The author as of the moment of writing.

@@ -4,11 +4,11 @@ use crate::{Error, Refusal};
 use protocol::{
     frames::{NotRecovered, ServerFrame, You},
     ids::{MessageId, Seq},
-    objects::{FrameMessage, RoomSettings},
+    objects::{FrameMessage, Message, RoomSettings},
 };
 
 /// What `type` can be; other frames are passed over.
-const KNOWN_TYPES: [&str; 14] = [
+const KNOWN_TYPES: [&str; 16] = [
     "hello",
     "authed",
     "joined",
@@ -21,6 +21,8 @@ const KNOWN_TYPES: [&str; 14] = [
     "cleared",
     "room",
     "banned",
+    "unbanned",
+    "role",
     "reconnect",
     "pong",
 ];
@@ -45,6 +47,8 @@ pub struct Joined {
     pub viewers: u64,
     /// Its rules.
     pub settings: RoomSettings,
+    /// The message above it.
+    pub pinned: Option<Message>,
     /// What one is here.
     pub you: You,
 }
@@ -106,7 +110,7 @@ pub(crate) fn joined_of(frame: &ServerFrame) -> Option<Joined> {
         history,
         viewers,
         settings,
-        pinned: _,
+        pinned,
         you,
     } = frame
     else {
@@ -120,6 +124,7 @@ pub(crate) fn joined_of(frame: &ServerFrame) -> Option<Joined> {
         history: history.clone(),
         viewers: *viewers,
         settings: *settings,
+        pinned: pinned.clone(),
         you: *you,
     })
 }

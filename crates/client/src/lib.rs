@@ -6,6 +6,7 @@
 
 mod answers;
 mod error;
+mod moderation;
 mod rest;
 mod socket;
 

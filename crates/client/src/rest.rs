@@ -246,7 +246,12 @@ impl Rest {
         self.call(Call::get(format!("/api/v1{path}"))).await?.json()
     }
 
-    async fn with_body(&self, method: Method, path: &str, body: &impl Serialize) -> Result<Answer, Error> {
+    pub(crate) async fn with_body(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<Answer, Error> {
         let body = serde_json::to_vec(body).map_err(|error| Error::Malformed(error.to_string()))?;
         let mut call = Call::new(method, format!("/api/v1{path}")).body(body);
         call.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -220,6 +220,26 @@ pub enum ModerationAction {
     UnblockPhrase,
 }
 
+impl ModerationAction {
+    /// The stable word, as it stands in JSON and in metric labels.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Delete => "delete",
+            Self::Clear => "clear",
+            Self::Timeout => "timeout",
+            Self::Ban => "ban",
+            Self::Unban => "unban",
+            Self::Role => "role",
+            Self::Settings => "settings",
+            Self::Pin => "pin",
+            Self::Unpin => "unpin",
+            Self::BlockPhrase => "block_phrase",
+            Self::UnblockPhrase => "unblock_phrase",
+        }
+    }
+}
+
 /// One line of a room's moderation log: who did what, when and why. Lines are never changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]

@@ -306,6 +306,22 @@ impl Accounts {
         self.stores.accounts.by_id(who.user.id).await?.map(Profile::from).ok_or(AuthError::Unauthorized)
     }
 
+    /// The user of this name, in any case of letters.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn find_by_name(&self, username: &str) -> Result<Option<Profile>, AuthError> {
+        Ok(self.stores.accounts.by_name(username).await?.map(Profile::from))
+    }
+
+    /// The user of this id.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn find_by_id(&self, id: UserId) -> Result<Option<Profile>, AuthError> {
+        Ok(self.stores.accounts.by_id(id).await?.map(Profile::from))
+    }
+
     /// Who holds this access token?
     ///
     /// # Errors

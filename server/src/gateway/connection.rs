@@ -31,7 +31,7 @@ use chat::{
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use protocol::{
     codes::{CloseReason, ErrorCode},
-    frames::{NotRecovered, ServerFrame, You, joined_frame, messages_frame},
+    frames::{NotRecovered, Role, ServerFrame, You, joined_frame, messages_frame},
     ids::{MessageId, Seq},
     limits::HISTORY_MAX,
     objects::FrameMessage,
@@ -267,8 +267,10 @@ impl<T: Transport> Connection<T> {
                     user: identity.user.clone().into(),
                     expires_at: identity.expires_at.0,
                 };
+                let again = self.session.identity().is_some();
                 self.session.authed(identity);
-                self.reply(&frame).await
+                self.reply(&frame).await?;
+                self.tell_standing(again).await
             }
             Err(error) => {
                 let refusal = Refusal::from(error);
@@ -316,8 +318,8 @@ impl<T: Transport> Connection<T> {
             history: Vec::new(),
             viewers: room.feed.viewers(),
             settings: room.settings(),
-            pinned: None,
-            you: You { role: self.session.role() },
+            pinned: room.pinned(),
+            you: You { role: self.role(&room) },
         };
         let (history, rest) = past.split_at(in_history);
         let mut frames: Vec<Utf8Bytes> = vec![joined_frame(&head, history.iter().map(String::as_str)).into()];
@@ -325,9 +327,35 @@ impl<T: Transport> Connection<T> {
             rest.chunks(REPLAY_FRAME_MESSAGES)
                 .map(|chunk| messages_frame(&join.room, chunk.iter().map(String::as_str), 0).into()),
         );
+        let banned = self.session.identity().and_then(|identity| room.banned_frame(identity.user.id));
+        frames.extend(banned.map(|frame| frame.to_json().into()));
         self.session.joined(join.room.clone());
         self.reading
             .insert(join.room, Reading { room, cursor: snapshot.cursor, _subscription: subscription });
+        self.write(frames).await
+    }
+
+    /// What one is in a room.
+    fn role(&self, room: &Room) -> Role {
+        self.session
+            .identity()
+            .map_or(Role::Viewer, |identity| room.role(identity.user.id, identity.user.admin))
+    }
+
+    /// Somebody became a user, or another one, while rooms were read: what they are there, if it is more than a viewer or
+    /// may be less than before.
+    async fn tell_standing(&mut self, again: bool) -> Step {
+        let Some(user) = self.session.identity().map(|identity| identity.user.id) else {
+            return ControlFlow::Continue(());
+        };
+        let mut frames: Vec<Utf8Bytes> = Vec::new();
+        for (slug, reading) in &self.reading {
+            let you = You { role: self.role(&reading.room) };
+            if again || you.role > Role::Viewer {
+                frames.push(ServerFrame::Role { room: slug.clone(), you }.to_json().into());
+            }
+            frames.extend(reading.room.banned_frame(user).map(|frame| frame.to_json().into()));
+        }
         self.write(frames).await
     }
 
@@ -369,7 +397,8 @@ impl<T: Transport> Connection<T> {
         if self.signals.revoked() {
             return ControlFlow::Break(End::Close(CloseReason::SessionOver));
         }
-        let mut frames = Vec::new();
+        let mut frames: Vec<Utf8Bytes> =
+            self.signals.mail().iter().map(|frame| Utf8Bytes::from(&**frame)).collect();
         let mut more = false;
         for (slug, reading) in &mut self.reading {
             let feed = &reading.room.feed;
@@ -488,10 +517,15 @@ async fn draft(
         None => None,
         Some(id) => Some(find_parent(gateway, &room, id).await?),
     };
-    Ok((
-        room.clone(),
-        Draft { room: room.id(), author: author_of(author), text, reply_to, nonce: Some(nonce.to_owned()) },
-    ))
+    let draft = Draft {
+        room: room.id(),
+        author: author_of(author),
+        text,
+        reply_to,
+        nonce: Some(nonce.to_owned()),
+        admin: author.user.admin,
+    };
+    Ok((room, draft))
 }
 
 /// The author of a message that is written now.

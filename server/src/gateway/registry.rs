@@ -2,12 +2,15 @@
 //!
 //! It knows no socket: a connection is something that can be woken, and then looks whether it is over.
 
-use crate::auth::revocations::{Revocations, Revoked};
+use crate::{
+    auth::revocations::{Revocations, Revoked},
+    rooms::moderation::{Notice, Notices},
+};
 use chat::account::Family;
 use parking_lot::Mutex;
 use protocol::ids::UserId;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -21,9 +24,29 @@ pub struct Signals {
     /// One permit is kept, so no wake-up is lost between two looks.
     pub wake: Arc<Notify>,
     revoked: AtomicBool,
+    /// Frames for this user alone, oldest first.
+    mail: Mutex<VecDeque<Arc<str>>>,
 }
 
+/// Frames that may wait for a connection; more than this the oldest go. What they say is asked again at the next join.
+const MAIL_MAX: usize = 32;
+
 impl Signals {
+    /// Takes the frames that wait for this connection.
+    pub fn mail(&self) -> VecDeque<Arc<str>> {
+        std::mem::take(&mut *self.mail.lock())
+    }
+
+    fn post(&self, frame: Arc<str>) {
+        let mut mail = self.mail.lock();
+        if mail.len() == MAIL_MAX {
+            mail.pop_front();
+        }
+        mail.push_back(frame);
+        drop(mail);
+        self.wake.notify_one();
+    }
+
     /// Has the log-in of this connection ended?
     pub fn revoked(&self) -> bool {
         self.revoked.load(Ordering::Acquire)
@@ -79,6 +102,27 @@ impl Registry {
         }
     }
 
+    /// Hands on what rooms say to single users; runs until the process stops.
+    pub async fn hand_on(self: Arc<Self>, notices: Notices) {
+        let mut notices = notices.subscribe();
+        loop {
+            match notices.recv().await {
+                Ok(Notice { user, frame }) => self.post(user, &frame),
+                // Its effect is there all the same.
+                Err(RecvError::Lagged(lost)) => {
+                    metrics::counter!("twitchy_notices_lost_total").increment(lost);
+                }
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+
+    fn post(&self, user: UserId, frame: &Arc<str>) {
+        for entry in self.by_family.lock().values().flatten().filter(|entry| entry.user == user) {
+            entry.signals.post(frame.clone());
+        }
+    }
+
     fn end(&self, is_meant: impl Fn(&Family, &Entry) -> bool) {
         for (family, entries) in self.by_family.lock().iter() {
             for entry in entries.iter().filter(|entry| is_meant(family, entry)) {
@@ -103,6 +147,24 @@ impl Drop for Registered {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn mail_comes_to_all_connections_of_one_user() {
+        let registry = Arc::new(Registry::default());
+        let [a, b, c]: [Arc<Signals>; 3] = Default::default();
+        let _a = registry.enter(Family(1), UserId(1), a.clone());
+        let _b = registry.enter(Family(2), UserId(1), b.clone());
+        let _c = registry.enter(Family(3), UserId(2), c.clone());
+        for n in 0..MAIL_MAX + 2 {
+            registry.post(UserId(1), &n.to_string().into());
+        }
+        for mine in [&a, &b] {
+            let mail = mine.mail();
+            assert_eq!((mail.len(), &*mail[0]), (MAIL_MAX, "2"), "the newest");
+            assert!(mine.mail().is_empty());
+        }
+        assert!(c.mail().is_empty());
+    }
 
     #[test]
     fn only_the_connections_that_are_meant_are_woken() {

@@ -10,7 +10,7 @@ use chat::{
 };
 use protocol::{
     codes::{CloseReason, ErrorCode},
-    frames::{BadFrame, ClientFrame, FeedKind, Limits, Role, ServerFrame},
+    frames::{BadFrame, ClientFrame, FeedKind, Limits, ServerFrame},
     ids::{MessageId, Seq},
     limits::{
         FRAME_BYTES_MAX, HISTORY_DEFAULT, HISTORY_MAX, MESSAGE_CODE_POINTS_MAX, NONCE_BYTES_MAX,
@@ -131,14 +131,6 @@ impl Session {
     /// Who is it, if it said so.
     pub fn identity(&self) -> Option<&Identity> {
         self.identity.as_ref()
-    }
-
-    /// What one is in a room.
-    pub fn role(&self) -> Role {
-        match &self.identity {
-            Some(identity) if identity.user.admin => Role::Admin,
-            _ => Role::Viewer,
-        }
     }
 
     /// Sends that wait for the log.

@@ -7,6 +7,7 @@ mod accounts;
 mod assets;
 mod emotes;
 mod extract;
+mod moderation;
 mod openapi;
 mod ops;
 pub mod problem;
@@ -20,7 +21,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{any, get, post, put},
+    routing::{any, delete, get, patch, post, put},
 };
 use extract::Address;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -77,7 +78,27 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/rooms", get(rooms::list))
         .route("/rooms/{slug}", get(rooms::get))
         .route("/rooms/{slug}/messages", get(rooms::messages).post(rooms::send))
+        .route("/rooms/{slug}/messages/{id}", delete(moderation::delete_message))
         .route("/rooms/{slug}/messages/{id}/original", get(rooms::original))
+        .route("/rooms/{slug}/clear", post(moderation::clear))
+        .route("/rooms/{slug}/bans", get(moderation::bans))
+        .route("/rooms/{slug}/bans/{username}", put(moderation::ban).delete(moderation::unban))
+        .route("/rooms/{slug}/roles", get(moderation::roles))
+        .route(
+            "/rooms/{slug}/moderators/{username}",
+            put(moderation::add_moderator).delete(moderation::remove_moderator),
+        )
+        .route("/rooms/{slug}/vips/{username}", put(moderation::add_vip).delete(moderation::remove_vip))
+        .route(
+            "/rooms/{slug}/broadcaster/{username}",
+            put(moderation::set_broadcaster).delete(moderation::remove_broadcaster),
+        )
+        .route("/rooms/{slug}/settings", patch(moderation::settings))
+        .route("/rooms/{slug}/pinned", put(moderation::pin).delete(moderation::unpin))
+        .route("/rooms/{slug}/blocked-phrases", get(moderation::phrases).post(moderation::block_phrase))
+        .route("/rooms/{slug}/blocked-phrases/{id}", delete(moderation::allow_phrase))
+        .route("/rooms/{slug}/users/{username}", get(moderation::user_card))
+        .route("/rooms/{slug}/moderation-log", get(moderation::log))
         .route("/rooms/{slug}/preview", post(rooms::preview))
         .route("/preview", post(rooms::previews))
         .route("/rooms/{slug}/emotes", get(emotes::list_of_room))

@@ -1,6 +1,6 @@
 //! The description of the REST calls, made from the handlers themselves: `/openapi.json`.
 
-use super::{accounts, emotes, ops, rooms};
+use super::{accounts, emotes, moderation, ops, rooms};
 use utoipa::{
     Modify, OpenApi,
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
@@ -37,6 +37,26 @@ use utoipa::{
         emotes::delete,
         emotes::delete_of_room,
         emotes::picture,
+        moderation::delete_message,
+        moderation::clear,
+        moderation::ban,
+        moderation::unban,
+        moderation::bans,
+        moderation::roles,
+        moderation::add_moderator,
+        moderation::remove_moderator,
+        moderation::add_vip,
+        moderation::remove_vip,
+        moderation::set_broadcaster,
+        moderation::remove_broadcaster,
+        moderation::settings,
+        moderation::pin,
+        moderation::unpin,
+        moderation::phrases,
+        moderation::block_phrase,
+        moderation::allow_phrase,
+        moderation::user_card,
+        moderation::log,
         ops::healthz,
         ops::readyz,
         ops::metrics

@@ -2,13 +2,13 @@
 
 use crate::{
     auth::AuthError,
-    rooms::{accept::Rejected, history::HistoryError},
+    rooms::{accept::Rejected, history::HistoryError, moderation::Refused},
 };
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use chat::admission;
+use chat::{admission, moderation::rules::Objection};
 use chat_store::StoreError;
 use protocol::{
     codes::ErrorCode,
@@ -137,6 +137,7 @@ impl From<Rejected> for Refusal {
     fn from(rejected: Rejected) -> Self {
         let (code, retry_after) = match rejected {
             Rejected::RateLimited { retry_after } => (ErrorCode::RateLimited, Some(retry_after)),
+            Rejected::Objection(ref objection) => objection_code(objection),
             Rejected::Overloaded { retry_after } => (ErrorCode::Overloaded, Some(retry_after)),
             Rejected::StorageFull => (ErrorCode::StorageFull, None),
             Rejected::Unavailable => (ErrorCode::Unavailable, Some(RETRY_UNAVAILABLE)),
@@ -147,8 +148,38 @@ impl From<Rejected> for Refusal {
     }
 }
 
+fn objection_code(objection: &Objection) -> (ErrorCode, Option<Duration>) {
+    match objection {
+        Objection::Banned { .. } => (ErrorCode::Banned, None),
+        Objection::SlowMode { wait_ms } => (ErrorCode::SlowMode, Some(Duration::from_millis(*wait_ms))),
+        Objection::EmoteOnly => (ErrorCode::EmoteOnly, None),
+        Objection::Duplicate => (ErrorCode::DuplicateMessage, None),
+        Objection::Blocked => (ErrorCode::BlockedPhrase, None),
+    }
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::NotAllowed(why) => Self::new(ErrorCode::Forbidden, why.to_string()),
+            Refused::Full(why) => Self::new(ErrorCode::LimitReached, why),
+            // Unlike a message, a measure may be taken twice.
+            Refused::Log(Rejected::Unknown) => Self {
+                retry_after: Some(RETRY_UNAVAILABLE),
+                ..Self::new(ErrorCode::Unavailable, "it is not known whether it took effect; do it again")
+            },
+            Refused::Log(rejected) => rejected.into(),
+        }
+    }
+}
+
 impl From<HistoryError> for Refusal {
     fn from(error: HistoryError) -> Self {
+        if matches!(error, HistoryError::TooMuchGone) {
+            let detail =
+                "too many messages in a row were taken away here; ask for another part of the history";
+            return Self::new(ErrorCode::Unavailable, detail);
+        }
         if !matches!(error, HistoryError::CatchingUp { .. } | HistoryError::Waking) {
             tracing::error!(%error, "a room's history cannot be read");
         }

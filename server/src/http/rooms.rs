@@ -14,6 +14,7 @@ use axum::{Json, extract::State, http::StatusCode};
 use chat::{admission, message::Draft};
 use protocol::{
     codes::ErrorCode,
+    frames::Role,
     ids::{MessageId, Seq},
     limits::{HISTORY_DEFAULT, HISTORY_MAX, NONCE_BYTES_MAX},
     objects,
@@ -41,7 +42,10 @@ pub async fn get(
     State(app): State<Arc<App>>,
     Path(slug): Path<String>,
 ) -> Result<Json<objects::Room>, Refusal> {
-    Ok(Json(room(&app, &slug)?.to_object()))
+    let room = room(&app, &slug)?;
+    // Its rules and its pin are known once it is up; if that takes long, it is shown as far as it is known.
+    let _ = room.shown().await;
+    Ok(Json(room.to_object()))
 }
 
 /// Which page of the history; all as text, so that each gets its own error.
@@ -105,10 +109,11 @@ pub async fn messages(
     security(("bearer" = [])), request_body = SendBody, responses(
     (status = 201, description = "Accepted: durable, and everyone will see it", body = objects::Message),
     (status = 401, description = "`unauthorized`, `token_expired`", body = Problem),
-    (status = 403, description = "`anonymous_read_only`", body = Problem),
+    (status = 403, description = "`anonymous_read_only`, `banned`, `emote_only`, `blocked_phrase`", body = Problem),
     (status = 404, description = "`room_not_found`, `message_not_found`", body = Problem),
     (status = 422, description = "`message_empty`, `message_too_long`, `validation_failed`", body = Problem),
-    (status = 429, description = "`rate_limited`", body = Problem),
+    (status = 409, description = "`duplicate_message`", body = Problem),
+    (status = 429, description = "`rate_limited`, `slow_mode`", body = Problem),
     (status = 500, description = "Not known whether it was accepted: ask again with the same nonce", body = Problem),
     (status = 503, description = "`overloaded`, `unavailable`", body = Problem),
     (status = 507, description = "`storage_full`", body = Problem)))]
@@ -131,7 +136,8 @@ pub async fn send(
         Some(id) => Some(find_parent(&app.gateway, room, id).await?),
         None => None,
     };
-    let draft = Draft { room: room.id(), author: author_of(&user), text, reply_to, nonce };
+    let (author, admin) = (author_of(&user), user.user.admin);
+    let draft = Draft { room: room.id(), author, text, reply_to, nonce, admin };
     let submitted = room.submit(draft, &app.gateway.limits.pace, app.gateway.world.now())?;
     let accepted = figures::timed(submitted.outcome()).await?;
     // It is accepted: whatever breaks from here on must not be told as a refusal.
@@ -160,7 +166,9 @@ pub async fn original(
     let missing = || Refusal::new(ErrorCode::MessageNotFound, "there is no such message in this room");
     let id: MessageId = id.parse().map_err(|_| missing())?;
     let found = app.gateway.history.message(room, id).await?.ok_or_else(missing)?;
-    if found.message.author.id != user.user.id && !user.user.admin {
+    room.shown().await?;
+    let role = room.role(user.user.id, user.user.admin);
+    if found.message.author.id != user.user.id && role < Role::Moderator {
         return Err(Refusal::new(
             ErrorCode::Forbidden,
             "what was typed is for its author and the moderators",

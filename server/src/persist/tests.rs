@@ -47,7 +47,8 @@ impl Bench {
             badges: Vec::new(),
         };
         let text = admission::admit("hello").unwrap();
-        let draft = Draft { room: ROOM, author, text, reply_to: None, nonce: nonce.map(str::to_owned) };
+        let draft =
+            Draft { room: ROOM, author, text, reply_to: None, nonce: nonce.map(str::to_owned), admin: false };
         let message = draft.into_styled(MessageId(uuid::Uuid::now_v7()), SENT_AT, None);
         let record = Record::Message(Box::new(message)).encode();
         self.log.append(P0, record.into()).unwrap().await.unwrap()

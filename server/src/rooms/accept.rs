@@ -15,6 +15,7 @@ use super::{
 use crate::{emotes::live::Set, limits::UserPace};
 use chat::{
     message::Draft,
+    moderation::{recent::Claim, rules::Objection},
     nonces::{Accepted, Known},
     record::Record,
     time::Millis,
@@ -50,6 +51,9 @@ pub enum Rejected {
         /// Not before that.
         retry_after: Duration,
     },
+    /// The room's rules do not allow it.
+    #[error(transparent)]
+    Objection(#[from] Objection),
     /// Too much is waiting for the log.
     #[error("the server is too busy right now; try again in a moment")]
     Overloaded {
@@ -131,6 +135,8 @@ struct InFlight {
     id: MessageId,
     sent_at: Millis,
     nonce: Option<(UserId, String)>,
+    /// What the room's rules noted of it, to be taken back if it does not come into the log.
+    claim: Option<Claim>,
 }
 
 impl Room {
@@ -157,8 +163,8 @@ impl Room {
         }
     }
 
-    /// The nonce comes before the pace: whoever asks again after a message that was accepted must not be told that it
-    /// was refused.
+    /// The nonce comes before the room's rules and the pace: whoever asks again after a message that was accepted must not
+    /// be told that it was refused.
     fn submit_now(
         self: &Arc<Self>,
         draft: Draft,
@@ -182,14 +188,14 @@ impl Room {
         }
         let id = new_id(now, self.world.random());
         let nonce = draft.nonce.clone().map(|nonce| (draft.author.id, nonce));
-        if let Err(retry_after) = pace.check(draft.author.id) {
-            self.release(nonce.as_ref());
-            return Err(Rejected::RateLimited { retry_after });
-        }
-        if self.followed.reads_late() {
-            self.release(nonce.as_ref());
-            return Err(Rejected::Unavailable);
-        }
+        let mut draft = draft;
+        let claim = match self.may_be_said(&mut draft, pace, now) {
+            Ok(claim) => claim,
+            Err(rejected) => {
+                self.release(nonce.as_ref());
+                return Err(rejected);
+            }
+        };
         let seed = style::seed_of(id);
         let emotes = self.emotes();
         let appending = match self.style.apart() {
@@ -212,10 +218,31 @@ impl Room {
         match appending {
             Ok(appending) => {
                 let (room, appending) = (self.clone(), Some(appending));
-                Ok(self.submitted(State::Appending(InFlight { room, appending, id, sent_at: now, nonce })))
+                let flight = InFlight { room, appending, id, sent_at: now, nonce, claim };
+                Ok(self.submitted(State::Appending(flight)))
             }
             Err(rejected) => {
                 self.release(nonce.as_ref());
+                self.release_claim(claim);
+                Err(rejected)
+            }
+        }
+    }
+
+    /// The room's rules, then the pace: who is banned learns that, however fast.
+    fn may_be_said(
+        &self,
+        draft: &mut Draft,
+        pace: &UserPace,
+        now: Millis,
+    ) -> Result<Option<Claim>, Rejected> {
+        let claim = self.claim(draft, now)?;
+        let late = || if self.followed.reads_late() { Err(Rejected::Unavailable) } else { Ok(()) };
+        let paced = pace.check(draft.author.id).map_err(|retry_after| Rejected::RateLimited { retry_after });
+        match paced.and_then(|()| late()) {
+            Ok(()) => Ok(claim),
+            Err(rejected) => {
+                self.release_claim(claim);
                 Err(rejected)
             }
         }
@@ -334,6 +361,7 @@ impl InFlight {
         // If the time is up, what becomes of it is waited for without the sender.
         let answer = by(until, appending.answer()).await.map_err(|_| Rejected::Unknown)?;
         self.appending = None;
+        forget_claim(&self.room, self.claim.take(), &answer);
         #[cfg(feature = "broken")]
         if event_log::broken::Fault::RefuseAccepted.is_on() && answer.as_ref().is_ok_and(|at| at.0 % 16 == 0)
         {
@@ -389,12 +417,21 @@ impl Drop for InFlight {
             return;
         };
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let (room, id, sent_at) = (self.room.clone(), self.id, self.sent_at);
+        let (room, id, sent_at, claim) = (self.room.clone(), self.id, self.sent_at, self.claim.take());
         // Rare: the sender's connection ended before the log answered. Bounded by the log's own queue. The task holds
         // no `InFlight`: a runtime that is shutting down drops it at once, and it must not ask for another one then.
         runtime.spawn(async move {
-            let _ = conclude(&room, Some(&nonce), appending.answer().await, id, sent_at);
+            let answer = appending.answer().await;
+            forget_claim(&room, claim, &answer);
+            let _ = conclude(&room, Some(&nonce), answer, id, sent_at);
         });
+    }
+}
+
+/// What is surely not in the log was not said.
+fn forget_claim(room: &Room, claim: Option<Claim>, answer: &Result<Offset, AppendError>) {
+    if matches!(answer, Err(error) if !matches!(error, AppendError::Unknown(_))) {
+        room.release_claim(claim);
     }
 }
 

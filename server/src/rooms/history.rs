@@ -14,13 +14,14 @@ use super::{
 use crate::persist::Marks;
 use chat::{
     message::Logged,
+    moderation::{Taken, facts::Fact},
     nonces::{RACE_MS, Verdict},
     time::Millis,
 };
 use chat_store::{PAGE_ROWS_MAX, Page, Store, StoreError};
 use event_log::{EventLog, Offset, Partition, ReadError};
 use protocol::{
-    ids::{MessageId, Seq},
+    ids::{MessageId, Seq, UserId},
     limits::HISTORY_MAX,
 };
 use std::{
@@ -32,6 +33,9 @@ use tokio::time::timeout;
 /// Most log records looked through for the part that is not yet in the store. The persister lags by milliseconds;
 /// after a long outage of the store this bounds the work of one reader.
 pub(super) const LAG_RECORDS_MAX: u64 = 100_000;
+/// Most rows of the store that one reader looks through because those it looks for were taken away: 100 reads, a second
+/// of work at the most. All before a clear of everything are passed over without looking.
+const GONE_ROWS_MAX: usize = 100_000;
 /// How long a resume waits for the feed to come to the message it resumes after. The feed lags by well under a
 /// millisecond; a `seq` of another room in the same partition is never reached.
 const FEED_LAG_MAX: Duration = Duration::from_millis(250);
@@ -69,6 +73,17 @@ pub enum HistoryError {
     /// The room's partition was not followed here, and it takes a while until it is.
     #[error("the room is being brought up here")]
     Waking,
+    /// More messages in a row were taken away than one reader looks through.
+    #[error("{GONE_ROWS_MAX} messages in a row were taken away")]
+    TooMuchGone,
+}
+
+/// A page read backwards.
+pub struct Past {
+    /// Oldest first.
+    pub messages: Vec<Logged>,
+    /// Is this all that was asked for? If not, more messages in a row were taken away than one reader looks through.
+    pub complete: bool,
 }
 
 /// What a resume gives.
@@ -99,20 +114,29 @@ impl History {
 
     /// The messages after `after`, at most `limit`, oldest first.
     pub async fn after(&self, room: &Room, after: Seq, limit: usize) -> Result<Vec<Logged>, HistoryError> {
+        room.known().await?;
         let stored = Seq(self.marks.stored(room.partition).0);
         let mut found = Vec::new();
-        let mut at = after;
+        let mut at = after.max(room.all_cleared());
+        let mut gone = 0;
         while at < stored && found.len() < limit {
-            let asked = PAGE_ROWS_MAX.min(limit - found.len());
-            let page = self.stored_page(room, Page::After(at), asked).await?;
+            // Where some are gone more are asked for than are missing, so that few reads find enough.
+            let asked = if gone == 0 { PAGE_ROWS_MAX.min(limit - found.len()) } else { PAGE_ROWS_MAX };
+            let mut page = self.stored_page(room, Page::After(at), asked).await?;
             // Only a page that is full may have others behind it.
             at = page.last().filter(|_| page.len() == asked).map_or(stored, |m| m.seq.min(stored));
             // Beyond its mark the store may have holes; the log has none.
-            found.extend(page.into_iter().filter(|m| m.seq <= stored));
+            page.retain(|m| m.seq <= stored);
+            gone += self.leave_out_gone(room, &mut page).await?;
+            found.extend(page);
+            if gone >= GONE_ROWS_MAX && found.len() < limit {
+                return Err(HistoryError::TooMuchGone);
+            }
         }
         if found.len() < limit {
             found.extend(self.in_log(room, at, None, limit - found.len()).await?);
         }
+        found.truncate(limit);
         Ok(found)
     }
 
@@ -123,6 +147,13 @@ impl History {
         before: Option<Seq>,
         limit: usize,
     ) -> Result<Vec<Logged>, HistoryError> {
+        let Past { messages, complete } = self.past(room, before, limit).await?;
+        if complete { Ok(messages) } else { Err(HistoryError::TooMuchGone) }
+    }
+
+    /// The same, or as many of them as are found with a bounded amount of work.
+    pub async fn past(&self, room: &Room, before: Option<Seq>, limit: usize) -> Result<Past, HistoryError> {
+        room.known().await?;
         let stored = Seq(self.marks.stored(room.partition).0);
         let newer = if before.is_none_or(|b| b.0 > stored.0 + 1) {
             let all = self.in_log(room, stored, before, ALL).await?;
@@ -131,13 +162,91 @@ impl History {
         } else {
             Vec::new()
         };
-        if newer.len() == limit {
-            return Ok(newer);
+        // Pages, newest first.
+        let mut pages = vec![newer];
+        let mut missing = limit - pages[0].len();
+        let mut end = Seq(before.map_or(stored.0 + 1, |b| b.0.min(stored.0 + 1)));
+        let mut gone = 0;
+        while missing > 0 && end > room.all_cleared() && gone < GONE_ROWS_MAX {
+            let asked = if gone == 0 { PAGE_ROWS_MAX.min(missing) } else { PAGE_ROWS_MAX };
+            let mut page = self.stored_page(room, Page::Before(end), asked).await?;
+            // Only a page that is full may have others before it.
+            end = page.first().filter(|_| page.len() == asked).map_or(Seq(0), |m| m.seq);
+            gone += self.leave_out_gone(room, &mut page).await?;
+            page.drain(..page.len().saturating_sub(missing));
+            missing -= page.len();
+            pages.push(page);
         }
-        let end = Seq(before.map_or(stored.0 + 1, |b| b.0.min(stored.0 + 1)));
-        let mut page = self.stored_page(room, Page::Before(end), limit - newer.len()).await?;
-        page.extend(newer);
-        Ok(page)
+        let complete = missing == 0 || end <= room.all_cleared();
+        Ok(Past { messages: pages.into_iter().rev().flatten().collect(), complete })
+    }
+
+    /// Takes out of a page of the store what moderators took away; says how many.
+    async fn leave_out_gone(&self, room: &Room, page: &mut Vec<Logged>) -> Result<usize, StoreError> {
+        let before = page.len();
+        room.leave_out_gone(page);
+        if !page.is_empty() {
+            let gone = self.store.deleted(room.id(), page.iter().map(|m| m.seq).collect()).await?;
+            page.retain(|m| !gone.contains(&m.seq));
+        }
+        Ok(before - page.len())
+    }
+
+    /// What the store knows of what moderators made of a room.
+    pub(super) async fn facts(&self, room: &Room) -> Result<Vec<Fact>, StoreError> {
+        self.store.facts(room.id()).await
+    }
+
+    /// What moderators did after one place up to another, up to which the store has everything, oldest first.
+    pub(super) async fn measures_between(
+        &self,
+        room: &Room,
+        after: Offset,
+        up_to: Offset,
+    ) -> Result<Vec<Taken>, StoreError> {
+        let newest = self.store.measures(room.id(), Seq(up_to.0 + 1), PAGE_ROWS_MAX).await?;
+        Ok(newest.into_iter().rev().filter(|taken| taken.seq.0 > after.0).collect())
+    }
+
+    /// The newest measures of a room before a place, newest first: from memory and from the store, which lags by moments.
+    pub async fn measures(&self, room: &Room, before: Seq, limit: usize) -> Result<Vec<Taken>, StoreError> {
+        let stored = self.store.measures(room.id(), before, limit).await?;
+        Ok(merged(room.newest_measures(before, limit), stored, limit))
+    }
+
+    /// The newest of those about a user.
+    pub async fn measures_about(
+        &self,
+        room: &Room,
+        user: UserId,
+        limit: usize,
+    ) -> Result<Vec<Taken>, StoreError> {
+        let stored = self.store.measures_about(room.id(), user, limit).await?;
+        let mut newest = room.newest_measures(Seq(u64::MAX), ALL);
+        newest.retain(|taken| taken.measure.act.target().is_some_and(|target| target.id == user));
+        Ok(merged(newest, stored, limit))
+    }
+
+    /// A user's newest messages in a room, oldest first: those among the newest `rows_max` of the room.
+    pub async fn messages_of(
+        &self,
+        room: &Room,
+        user: UserId,
+        limit: usize,
+        rows_max: usize,
+    ) -> Result<Vec<Logged>, HistoryError> {
+        let mut past = self.past(room, None, rows_max.min(PAGE_ROWS_MAX)).await?;
+        let (mut looked, mut found) = (0, Vec::new());
+        loop {
+            looked += past.messages.len();
+            let oldest = past.messages.first().map(|m| m.seq);
+            found.extend(past.messages.into_iter().rev().filter(|m| m.message.author.id == user));
+            let Some(oldest) = oldest.filter(|_| found.len() < limit && looked < rows_max) else { break };
+            past = self.past(room, Some(oldest), PAGE_ROWS_MAX.min(rows_max - looked)).await?;
+        }
+        found.truncate(limit);
+        found.reverse();
+        Ok(found)
     }
 
     /// One message, if the room has it. One that somebody saw at another gateway a moment ago is waited for.
@@ -158,11 +267,14 @@ impl History {
     }
 
     async fn look_for(&self, room: &Room, id: MessageId) -> Result<Option<Logged>, HistoryError> {
+        room.known().await?;
         // The mark first: what the persister writes while the store is read is then still looked for in the log.
         let stored = Seq(self.marks.stored(room.partition).0);
         metrics::counter!("twitchy_store_reads_total", "what" => "message").increment(1);
         if let Some(found) = self.store.message(room.id(), id).await? {
-            return Ok(Some(found));
+            let mut found = vec![found];
+            self.leave_out_gone(room, &mut found).await?;
+            return Ok(found.pop());
         }
         let newer = self.in_log(room, stored, None, ALL).await?;
         Ok(newer.into_iter().find(|m| m.message.id == id))
@@ -217,10 +329,17 @@ impl History {
                 Resume::Complete(snapshot) if older.len() + snapshot.messages.len() > limit => {
                     return Ok(Resumed::TooOld);
                 }
-                Resume::Complete(snapshot) => return Ok(Resumed::Complete { older, snapshot }),
+                Resume::Complete(snapshot) => {
+                    // What was taken away while the store was read: of that nobody is told after the snapshot.
+                    room.leave_out_gone(&mut older);
+                    return Ok(Resumed::Complete { older, snapshot });
+                }
                 Resume::Before(ring_begins_after) => {
                     let asked = limit + 1 - older.len();
-                    let page = self.after(room, from, asked).await?;
+                    let page = match self.after(room, from, asked).await {
+                        Err(HistoryError::TooMuchGone) => return Ok(Resumed::TooOld),
+                        page => page?,
+                    };
                     let reaches_ring =
                         page.len() < asked || page.last().is_some_and(|m| m.seq > ring_begins_after);
                     older.extend(page.into_iter().filter(|m| m.seq <= ring_begins_after));
@@ -248,17 +367,20 @@ impl History {
         up_to: Offset,
         since: Millis,
         most: usize,
-    ) -> Result<Vec<Logged>, StoreError> {
-        let mut newest: Vec<Logged> = Vec::new();
-        let (mut end, mut asked) = (Seq(up_to.0 + 1), HISTORY_MAX as usize);
+    ) -> Result<Past, StoreError> {
+        let mut messages: Vec<Logged> = Vec::new();
+        let (mut end, mut asked, mut looked) = (Seq(up_to.0 + 1), HISTORY_MAX as usize, 0);
         loop {
-            let page = self.stored_page(room, Page::Before(end), asked).await?;
-            let full = page.len() == asked;
-            newest.splice(0..0, page);
-            asked = PAGE_ROWS_MAX.min(most.saturating_sub(newest.len()));
-            match newest.first() {
-                Some(oldest) if full && asked > 0 && oldest.message.sent_at >= since => end = oldest.seq,
-                _ => return Ok(newest),
+            let mut page = self.stored_page(room, Page::Before(end), asked).await?;
+            looked += page.len();
+            let oldest = page.first().filter(|_| page.len() == asked).map(|m| (m.seq, m.message.sent_at));
+            self.leave_out_gone(room, &mut page).await?;
+            messages.splice(0..0, page);
+            let few = messages.len() < HISTORY_MAX as usize && looked < GONE_ROWS_MAX;
+            asked = PAGE_ROWS_MAX.min(most.max(HISTORY_MAX as usize).saturating_sub(messages.len()));
+            match oldest.filter(|(seq, _)| *seq > room.all_cleared()) {
+                Some((seq, sent_at)) if asked > 0 && (few || sent_at >= since) => end = seq,
+                older => return Ok(Past { messages, complete: older.is_none() }),
             }
         }
     }
@@ -272,8 +394,9 @@ impl History {
     ) -> Result<Vec<Logged>, StoreError> {
         let (mut found, mut at) = (Vec::new(), Seq(after.0));
         while at.0 < up_to.0 {
-            let page = self.stored_page(room, Page::After(at), PAGE_ROWS_MAX).await?;
+            let mut page = self.stored_page(room, Page::After(at), PAGE_ROWS_MAX).await?;
             at = page.last().filter(|_| page.len() == PAGE_ROWS_MAX).map_or(Seq(up_to.0), |m| m.seq);
+            self.leave_out_gone(room, &mut page).await?;
             found.extend(page.into_iter().filter(|m| m.seq.0 <= up_to.0));
         }
         Ok(found)
@@ -337,7 +460,7 @@ impl History {
             at = end.offset;
             let records = records.iter().take_while(|r| r.offset.0 <= part.last);
             let decoded = records.filter_map(|r| decode(room.partition, r));
-            for logged in decoded.filter(|m| m.message.room == room.id()) {
+            for logged in decoded.filter(|m| m.message.room == room.id() && !room.is_gone(m)) {
                 let verdict = match repeats {
                     Some(repeats) => {
                         let message = repeats.is_message(&logged, room.world.now());
@@ -354,6 +477,16 @@ impl History {
         }
         Ok(Some(found))
     }
+}
+
+/// Newest first; what is in both comes once.
+fn merged(newest: Vec<Taken>, stored: Vec<Taken>, limit: usize) -> Vec<Taken> {
+    let mut all = newest;
+    all.extend(stored);
+    all.sort_by_key(|taken| std::cmp::Reverse(taken.seq));
+    all.dedup_by_key(|taken| taken.seq);
+    all.truncate(limit);
+    all
 }
 
 /// May the message have been accepted so short a time ago that it is not everywhere yet? A clock may be off by some time.
@@ -376,6 +509,11 @@ impl Room {
     /// [`HistoryError::Waking`] if that takes too long.
     pub async fn shown(&self) -> Result<(), HistoryError> {
         if self.followed.shown().await { Ok(()) } else { Err(HistoryError::Waking) }
+    }
+
+    /// Waits until it is known what moderators took away.
+    async fn known(&self) -> Result<(), HistoryError> {
+        if self.shared { self.shown().await } else { Ok(()) }
     }
 
     /// Is this record that the tail has read a message, or a second record of one?

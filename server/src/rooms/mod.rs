@@ -2,12 +2,13 @@
 //!
 //! The path of a message through here: [`accept`] → the log → [`tail`] → [`feed`] → viewers. [`history`] puts a
 //! room's past together from ring, log and store. Which partitions of the log are followed at all is [`followed`], and what
-//! brings one up is [`waking`]. This part knows nothing of sockets, HTTP or accounts' passwords.
+//! brings one up is [`waking`]; what moderators made of a room is [`moderation`]. This part knows nothing of sockets, HTTP or accounts' passwords.
 
 pub mod accept;
 pub mod feed;
 pub mod followed;
 pub mod history;
+pub mod moderation;
 pub mod repeats;
 mod stage;
 pub mod style;
@@ -24,10 +25,7 @@ use event_log::{Epoch, EventLog, Partition, ReadError};
 use feed::Feed;
 use followed::Followed;
 use parking_lot::{Mutex, RwLock};
-use protocol::{
-    ids::RoomId,
-    objects::{self, RoomSettings},
-};
+use protocol::{ids::RoomId, objects};
 use std::{
     collections::HashMap,
     sync::{
@@ -53,7 +51,7 @@ pub struct Room {
     /// What becomes of the style's typical line.
     sample: OnceLock<String>,
     emotes: Live,
-    settings: RwLock<RoomSettings>,
+    moderation: moderation::Moderation,
     messages_per_second: RwLock<f64>,
     log: Arc<dyn EventLog>,
     world: Arc<dyn World>,
@@ -78,11 +76,6 @@ impl Room {
     /// For ever.
     pub fn id(&self) -> RoomId {
         self.definition.id
-    }
-
-    /// Its rules now.
-    pub fn settings(&self) -> RoomSettings {
-        *self.settings.read()
     }
 
     /// Its emotes now.
@@ -120,7 +113,7 @@ impl Room {
             settings: self.settings(),
             viewers: self.feed.viewers(),
             messages_per_second: self.messages_per_second(),
-            pinned: None,
+            pinned: self.pinned(),
             archived: false,
         }
     }
@@ -134,6 +127,7 @@ pub struct Directory {
     partitions: Vec<Arc<Followed>>,
     ring: feed::RingLimits,
     emotes: Live,
+    notices: moderation::Notices,
 }
 
 /// Why the rooms could not be set up.
@@ -169,6 +163,7 @@ impl Directory {
         let partitions: Vec<_> =
             (0..log.partitions()).map(|number| Followed::new(log, Partition(number))).collect();
         let emotes = Live::default();
+        let notices = moderation::Notices::default();
         let mut rooms = Vec::with_capacity(definitions.len());
         for definition in definitions {
             let slug = definition.slug.as_str().to_owned();
@@ -188,7 +183,7 @@ impl Directory {
                 sample: OnceLock::new(),
                 style,
                 emotes: emotes.clone(),
-                settings: RwLock::default(),
+                moderation: moderation::Moderation::new(notices.clone()),
                 messages_per_second: RwLock::new(0.0),
                 log: log.clone(),
                 world: world.clone(),
@@ -201,7 +196,7 @@ impl Directory {
             }));
         }
         let by_slug = rooms.iter().map(|r| (r.slug().to_owned(), r.clone())).collect();
-        Ok(Arc::new(Self { rooms, by_slug, partitions, ring, emotes }))
+        Ok(Arc::new(Self { rooms, by_slug, partitions, ring, emotes, notices }))
     }
 
     /// Says each style's typical line, for the rooms' cards. Needs [`style::watch`] at work: a style may hang on it.
@@ -210,6 +205,11 @@ impl Directory {
             let said = room.style.show(Seed(0), room.style.sample(), room.emotes()).await;
             let _ = room.sample.set(said);
         }
+    }
+
+    /// Words of all rooms for single users.
+    pub fn notices(&self) -> &moderation::Notices {
+        &self.notices
     }
 
     /// In the order of the configuration.

@@ -3,8 +3,8 @@
 //! It knows no viewer, and not when a partition is followed: that is [`super::waking`]. A record that cannot be read is set
 //! aside and counted; the room goes on.
 
-use super::{Directory, repeats::accepted};
-use chat::{message::Logged, record::Record, time::Millis};
+use super::{Directory, Room, repeats::accepted};
+use chat::{message::Logged, moderation::Taken, record::Record, time::Millis};
 use event_log::{EventLog, Offset, Partition, ReadError};
 use futures_util::FutureExt;
 use protocol::ids::{RoomId, Seq};
@@ -30,15 +30,41 @@ pub struct Tail {
     at: Offset,
 }
 
-/// Reads a record; `None` if there is nothing in it (a barrier, which a log writes for itself after an outage), or
-/// (counted and logged) if this version cannot.
+/// Reads a message; `None` if the record is another or holds nothing (a barrier, which a log writes for itself after an
+/// outage), or (counted and logged) if this version cannot.
 pub fn decode(partition: Partition, record: &event_log::Record) -> Option<Logged> {
+    match event(partition, record)? {
+        Event::Message(logged) => Some(*logged),
+        Event::Measure(_) => None,
+    }
+}
+
+/// What a record says.
+pub enum Event {
+    /// Somebody said something.
+    Message(Box<Logged>),
+    /// A moderator did something.
+    Measure(Box<Taken>),
+}
+
+impl Event {
+    fn room(&self) -> RoomId {
+        match self {
+            Self::Message(logged) => logged.message.room,
+            Self::Measure(taken) => taken.measure.room,
+        }
+    }
+}
+
+/// Reads a record, whatever it says; `None` as for [`decode`].
+pub fn event(partition: Partition, record: &event_log::Record) -> Option<Event> {
     if record.payload.is_empty() {
         return None;
     }
+    let seq = Seq(record.offset.0);
     match Record::decode(&record.payload) {
-        Ok(Record::Message(message)) => Some(Logged { seq: Seq(record.offset.0), message: *message }),
-        Ok(Record::Measure(_)) => None,
+        Ok(Record::Message(message)) => Some(Event::Message(Box::new(Logged { seq, message: *message }))),
+        Ok(Record::Measure(measure)) => Some(Event::Measure(Box::new(Taken { seq, measure: *measure }))),
         Err(error) => {
             metrics::counter!("twitchy_records_set_aside_total").increment(1);
             tracing::error!(partition = partition.0, offset = record.offset.0, %error, "a log record cannot be read; it is set aside");
@@ -91,7 +117,8 @@ impl Tail {
         Ok(())
     }
 
-    /// Reads on up to here what the records say of nonces, and nothing for the feeds.
+    /// Reads on up to here what the records say of nonces and of who spoke last, and nothing for the feeds. What moderators
+    /// did up to here is known already.
     pub(super) async fn look_back(&mut self, to: Offset) -> Result<(), ReadError> {
         while self.at < to {
             self.look_back_step(to).await?;
@@ -145,7 +172,9 @@ impl Tail {
         let before = records.iter().filter(|r| r.offset <= to);
         for logged in before.filter_map(|record| decode(self.partition, record)) {
             let room = self.rooms.in_partition(self.partition).find(|room| room.id() == logged.message.room);
-            if let (Some(room), Some(nonce)) = (room, &logged.message.nonce) {
+            let Some(room) = room else { continue };
+            room.hear(std::slice::from_ref(&logged));
+            if let Some(nonce) = &logged.message.nonce {
                 room.settle(logged.message.author.id, nonce, accepted(&logged));
             }
         }
@@ -156,35 +185,55 @@ impl Tail {
     async fn step(&mut self) -> Result<(), ReadError> {
         let records = self.log.read(self.partition, self.at, READ_RECORDS_MAX, READ_BYTES_MAX).await?;
         let Some(last) = records.last().map(|r| r.offset) else { return Ok(()) };
-        let mut by_room: HashMap<RoomId, Vec<Logged>> = HashMap::new();
-        for logged in records.iter().filter_map(|record| decode(self.partition, record)) {
-            by_room.entry(logged.message.room).or_default().push(logged);
+        let mut by_room: HashMap<RoomId, Vec<Event>> = HashMap::new();
+        for event in records.iter().filter_map(|record| event(self.partition, record)) {
+            by_room.entry(event.room()).or_default().push(event);
         }
         for room in self.rooms.in_partition(self.partition) {
-            let mut messages = by_room.remove(&room.id()).unwrap_or_default();
-            messages.retain(|m| {
-                let Some(nonce) = &m.message.nonce else { return true };
-                let first = room.settle(m.message.author.id, nonce, accepted(m));
-                if !first {
-                    metrics::counter!("twitchy_repeats_dropped_total", "reader" => "feed").increment(1);
+            let mut messages = Vec::new();
+            for event in by_room.remove(&room.id()).unwrap_or_default() {
+                match event {
+                    Event::Message(logged) => messages.push(*logged),
+                    // In the room's order: what was said before it is shown, and then it takes effect.
+                    Event::Measure(taken) => {
+                        room.show(std::mem::take(&mut messages));
+                        room.apply(*taken);
+                    }
                 }
-                first
-            });
+            }
+            room.show(messages);
             if room.shared {
                 room.nonces.lock().forget_old(room.world.now());
             }
-            #[cfg(feature = "broken")]
-            if event_log::broken::Fault::ClockOrder.is_on() {
-                messages.sort_by_key(|m| m.message.id);
-            }
-            room.heard.fetch_add(messages.len() as u64, Ordering::Relaxed);
-            room.feed.publish(&messages);
         }
         self.at = last;
         if let Some(followed) = self.rooms.partitions().get(self.partition.0 as usize) {
             followed.advance(last);
         }
         Ok(())
+    }
+}
+
+impl Room {
+    /// The log holds these: those that are messages go to the viewers.
+    fn show(&self, mut messages: Vec<Logged>) {
+        messages.retain(|m| {
+            let Some(nonce) = &m.message.nonce else { return true };
+            let first = self.settle(m.message.author.id, nonce, accepted(m));
+            if !first {
+                metrics::counter!("twitchy_repeats_dropped_total", "reader" => "feed").increment(1);
+            }
+            first
+        });
+        self.hear(&messages);
+        self.heard.fetch_add(messages.len() as u64, Ordering::Relaxed);
+        // While the room is brought up, measures that come later are known already.
+        self.leave_out_gone(&mut messages);
+        #[cfg(feature = "broken")]
+        if event_log::broken::Fault::ClockOrder.is_on() {
+            messages.sort_by_key(|m| m.message.id);
+        }
+        self.feed.publish(&messages);
     }
 }
 

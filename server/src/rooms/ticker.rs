@@ -1,7 +1,6 @@
 //! Once a second: counts messages and viewers of each room, and tells the viewers what changed.
 
 use super::{Directory, Room};
-use protocol::frames::ServerFrame;
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 /// The rate is that of the last so many seconds.
@@ -51,16 +50,7 @@ impl Counted {
         }
         self.told = (viewers, rate);
         if here > 0 {
-            room.feed.publish_frame(
-                ServerFrame::Room {
-                    room: room.slug().to_owned(),
-                    settings: room.settings(),
-                    viewers,
-                    messages_per_second: rate,
-                    pinned: None,
-                }
-                .to_json(),
-            );
+            room.feed.publish_frame(room.frame().to_json());
         }
     }
 }

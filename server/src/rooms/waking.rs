@@ -14,13 +14,12 @@
 use super::{
     Directory, Room,
     followed::{Followed, Stage},
-    history::{History, HistoryError, LAG_RECORDS_MAX},
+    history::{History, HistoryError, LAG_RECORDS_MAX, Past},
     repeats::time_at,
     tail::{Patience, Tail, ended, last_before},
 };
 use crate::world::World;
 use chat::{
-    message::Logged,
     nonces::{LOOK_BACK_MS, Nonces},
     time::Millis,
 };
@@ -83,6 +82,8 @@ impl From<HistoryError> for PrimeError {
             HistoryError::Store(error) => Self::Store(error),
             HistoryError::Log(error) => Self::Log(error),
             HistoryError::CatchingUp { behind } => Self::Behind(behind),
+            // Not asked for in a way that can end so.
+            HistoryError::TooMuchGone => Self::Behind(0),
             HistoryError::Waking => Self::Needless,
         }
     }
@@ -179,6 +180,7 @@ impl Follower {
         for room in self.rooms.in_partition(self.partition()) {
             room.feed.begins_after(Seq(0));
             *room.nonces.lock() = Nonces::of_shared_log();
+            room.forget_recent();
         }
     }
 
@@ -258,9 +260,10 @@ impl Follower {
 
     /// What a room has to have before anyone is shown it.
     async fn fill_room(&self, room: &Room, stored: Offset, since: Millis) -> Result<(), PrimeError> {
+        room.learn(self.history.facts(room).await?);
         let most = self.rooms.ring().messages_max;
         let newest = self.history.newest_stored(room, stored, since, most).await?;
-        begin(room, &newest);
+        begin(room, &newest, stored);
         Ok(())
     }
 
@@ -313,10 +316,18 @@ impl Follower {
         }
         let mut all = Vec::new();
         for room in self.rooms.in_partition(self.partition()) {
-            all.push((room, self.history.stored_between(room, at, stored).await?));
+            let taken = self.history.measures_between(room, at, stored).await?;
+            all.push((room, self.history.stored_between(room, at, stored).await?, taken));
         }
-        for (room, messages) in all {
-            room.feed.publish(&messages);
+        for (room, messages, taken) in all {
+            let mut rest = &messages[..];
+            for taken in taken {
+                let (before, after) = rest.split_at(rest.partition_point(|m| m.seq < taken.seq));
+                room.feed.publish(before);
+                room.apply(taken);
+                rest = after;
+            }
+            room.feed.publish(rest);
         }
         self.followed.advance(stored);
         Ok(())
@@ -337,8 +348,9 @@ impl Follower {
         self.followed.advance(start);
         // What lies before `start` comes from the store or the log's older part, as much as a join shows.
         for room in self.rooms.in_partition(partition) {
-            let older = self.history.before(room, Some(Seq(start.0 + 1)), HISTORY_MAX as usize).await?;
-            begin(room, &older);
+            room.learn(self.history.facts(room).await?);
+            let older = self.history.past(room, Some(Seq(start.0 + 1)), HISTORY_MAX as usize).await?;
+            begin(room, &older, start);
         }
         let mut tail = Tail::at(self.log.clone(), self.rooms.clone(), partition, start);
         tail.catch_up(last).await?;
@@ -346,10 +358,12 @@ impl Follower {
     }
 }
 
-/// The ring begins with these.
-fn begin(room: &Room, newest: &[Logged]) {
+/// The ring begins with these, the newest up to a place.
+fn begin(room: &Room, newest: &Past, up_to: Offset) {
+    let Past { messages, complete } = newest;
     // With fewer than a join shows, the room's whole past is in the ring.
-    let whole = newest.len() < HISTORY_MAX as usize;
-    room.feed.begins_after(if whole { Seq(0) } else { Seq(newest[0].seq.0 - 1) });
-    room.feed.publish(newest);
+    let whole = *complete && messages.len() < HISTORY_MAX as usize;
+    let first = messages.first().map_or(up_to.0, |first| first.seq.0 - 1);
+    room.feed.begins_after(if whole { Seq(0) } else { Seq(first) });
+    room.feed.publish(messages);
 }

@@ -120,6 +120,7 @@ pub(crate) fn draft(nonce: Option<&str>, text: &str) -> Draft {
         text: admission::admit(text).expect("it may be said"),
         reply_to: None,
         nonce: nonce.map(str::to_owned),
+        admin: false,
     }
 }
 

@@ -217,19 +217,23 @@ async fn who_does_not_prove_who_they_are_gets_401_and_is_told_how() {
 }
 
 #[tokio::test]
-async fn moderation_that_is_not_there_yet_is_no_hole() {
+async fn what_moderators_and_admins_may_is_no_hole_for_others() {
     let server = Server::start().await;
     let ada = server.user("ada").await;
     let sent = ada.rest.send("quiet", "hello", None).await.unwrap();
+    let bob = server.user("bob").await;
     for (method, path) in [
         ("POST", "/api/v1/rooms".to_owned()),
         ("DELETE", "/api/v1/rooms/quiet".to_owned()),
         ("DELETE", format!("/api/v1/rooms/quiet/messages/{}", sent.id)),
-        ("PUT", "/api/v1/rooms/quiet/bans/bob".to_owned()),
+        ("PUT", "/api/v1/rooms/quiet/bans/ada".to_owned()),
+        ("POST", "/api/v1/rooms/quiet/clear".to_owned()),
+        ("PUT", "/api/v1/rooms/quiet/moderators/bob".to_owned()),
+        ("PUT", "/api/v1/rooms/quiet/broadcaster/bob".to_owned()),
         ("PATCH", "/api/v1/rooms/quiet/settings".to_owned()),
         ("PUT", "/api/v1/rooms/quiet/pinned".to_owned()),
     ] {
-        let answer = ada.rest.call(Call::new(method.parse().unwrap(), &path)).await.unwrap();
+        let answer = bob.rest.call(Call::new(method.parse().unwrap(), &path)).await.unwrap();
         assert!((400..500).contains(&answer.status.as_u16()), "{method} {path}: {}", answer.status);
     }
     assert_eq!(server.rest().latest("quiet", 10).await.unwrap().messages, [sent]);

@@ -13,6 +13,8 @@ mod durability;
 mod emotes;
 mod journey;
 mod limits;
+mod moderation;
+mod moderation_nodes;
 mod nodes;
 mod nonces;
 mod process;
