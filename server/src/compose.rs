@@ -15,7 +15,7 @@ use crate::{
     config::{Config, Role, Secret, StoreEngine},
     emotes::Emotes,
     following::{Following, PrepareError},
-    gateway::{self, Gateway, registry::Registry},
+    gateway::{self, Gateway, registry::Registry, shard::Shards},
     http,
     limits::{self, Limits},
     news::News,
@@ -255,6 +255,12 @@ async fn serve(
     spawn("housekeeping", endless(housekeeping.run()));
 
     let grace = Duration::from_secs(u64::from(config.server.shutdown_grace_seconds));
+    let heartbeat = Duration::from_secs(u64::from(config.gateway.heartbeat_seconds));
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let shards = Shards::new(cores, heartbeat, &world);
+    for shard in shards.all() {
+        spawn("shard", endless(shard.clone().run()));
+    }
     let gateway = Arc::new(Gateway {
         rooms,
         history,
@@ -262,8 +268,9 @@ async fn serve(
         accounts,
         limits,
         registry,
+        shards,
         options: gateway::Options {
-            heartbeat: Duration::from_secs(u64::from(config.gateway.heartbeat_seconds)),
+            heartbeat,
             rooms_per_connection: config.limits.rooms_per_connection.0 as usize,
             resume_messages_max: config.feed.resume_messages_max as usize,
             user_messages_per_second: config.limits.user_messages_per_second.0,

@@ -46,6 +46,32 @@ pub fn look(log: &dyn EventLog, stored: impl Fn(Partition) -> Offset, connection
     }
 }
 
+/// What one turn of a shard wrote; told when it ends, since counting every write would cost more than some of them.
+pub struct Fanout {
+    begun: Instant,
+    /// Writes to sockets.
+    pub writes: u64,
+    /// Bytes they took.
+    pub bytes: u64,
+    /// Messages in them: one for each viewer that it was written to.
+    pub messages: u64,
+}
+
+impl Fanout {
+    /// A turn begins.
+    pub fn begin() -> Self {
+        Self { begun: Instant::now(), writes: 0, bytes: 0, messages: 0 }
+    }
+
+    /// It is over.
+    pub fn end(self) {
+        metrics::histogram!("twitchy_fanout_turn_seconds").record(self.begun.elapsed().as_secs_f64());
+        metrics::counter!("twitchy_fanout_writes_total").increment(self.writes);
+        metrics::counter!("twitchy_fanout_bytes_total").increment(self.bytes);
+        metrics::counter!("twitchy_fanout_messages_total").increment(self.messages);
+    }
+}
+
 /// Prometheus knows floating-point numbers alone; a count above 2^53 loses its last digits.
 #[allow(clippy::cast_precision_loss)]
 fn figure(count: u64) -> f64 {

@@ -19,4 +19,5 @@ pub mod news;
 pub mod nodes;
 pub mod persist;
 pub mod rooms;
+pub mod websocket;
 pub mod world;

@@ -1,14 +1,17 @@
-//! The driver of a [`Session`]: reads frames, carries the session's actions out, writes what the rooms publish.
+//! The driver of a [`Session`]: reads frames, carries the session's actions out, puts the answers into the [`Outlet`].
 //!
-//! One task a connection. It holds a cursor into each feed it reads and no queue of messages; what the transport does
-//! not take stays in the ring, and whoever falls off it is told the gap. It knows no socket: what carries the frames is
-//! a [`Transport`]. Which of the things that are ready comes first is never left to chance ([`Connection::next`]), so a
-//! run over a simulated transport can be played again.
+//! One small task a connection, which sleeps while its client says nothing: what the rooms publish is written by the
+//! shard. It knows no socket: what the client says comes from an [`Inlet`]. Which of the things that are ready comes first
+//! is never left to chance ([`Connection::next`]), so a run over a simulated network can be played again.
+//!
+//! What is rare and large (a join, a log-in) is boxed, so that a viewer who only reads costs little.
 
 use super::{
     Gateway,
+    outlet::{OWN_BYTES_MAX, Outlet, Wire},
     registry::{Registered, Signals},
     session::{self, Action, Session, Submit},
+    shard::{Berth, Seat},
 };
 use crate::{
     auth::Identity,
@@ -18,11 +21,12 @@ use crate::{
     rooms::{
         Room,
         accept::Rejected,
-        feed::{Cursor, Encoded, Snapshot, Subscription},
+        feed::{Encoded, Snapshot},
         history::Resumed,
     },
+    websocket::frame,
 };
-use axum::extract::ws::Utf8Bytes;
+use bytes::Bytes;
 use chat::{
     admission::Admitted,
     message::{Author, Draft, Logged, ReplyTo},
@@ -36,15 +40,10 @@ use protocol::{
     limits::HISTORY_MAX,
     objects::FrameMessage,
 };
-use std::{collections::BTreeMap, future::Future, ops::ControlFlow, pin::Pin, sync::Arc, time::Duration};
-use tokio::time::{Instant, Interval, MissedTickBehavior};
+use std::{future::Future, ops::ControlFlow, pin::Pin, sync::Arc, time::Duration};
 
-/// Bytes given to the socket before it is flushed: a turn of a busy room in one or few writes.
-const TURN_BYTES_MAX: usize = 256 * 1024;
-/// A socket that takes nothing for so long is given up. Twice the default heartbeat.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long the peer may take to answer our close frame.
-pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Clients are asked to come back spread over this long when the process stops, or over half the grace time.
 const RECONNECT_SPREAD_MAX: Duration = Duration::from_secs(4);
 /// Messages of a resume beyond the first hundred travel in frames of this many.
@@ -58,7 +57,9 @@ type Pending = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 pub enum End {
     /// We close it and say why.
     Close(CloseReason),
-    /// The other side closed it or is gone.
+    /// The other side said goodbye, with this code if it gave one, and is owed the same.
+    Goodbye(Option<u16>),
+    /// The other side is gone.
     Gone,
 }
 
@@ -66,99 +67,85 @@ pub enum End {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Received {
     /// A frame of the protocol.
-    Text(Utf8Bytes),
-    /// Nothing to act on, but somebody is there: the answer to a ping, or a ping of theirs (answered already).
+    Text(String),
+    /// To be answered with the same bytes.
+    Ping(Bytes),
+    /// Nothing to act on, but somebody is there: the answer to a ping.
     Alive,
 }
 
-/// The other side is gone while something was written to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gone;
-
-/// What carries a connection's frames: a WebSocket, or a test's pretence of one. Static, so nothing is boxed.
-pub trait Transport: Send {
+/// Where a client's frames come from: a WebSocket, or a test's pretence of one. Static, so nothing is boxed.
+pub trait Inlet: Send {
     /// The next thing from the other side, or how the connection ended. Cancel-safe.
     fn receive(&mut self) -> impl Future<Output = Result<Received, End>> + Send;
-    /// Takes a frame into the buffer; waits while that is full.
-    fn feed(&mut self, frame: Utf8Bytes) -> impl Future<Output = Result<(), Gone>> + Send;
-    /// Takes a ping into the buffer; its answer comes as [`Received::Alive`].
-    fn feed_ping(&mut self) -> impl Future<Output = Result<(), Gone>> + Send;
-    /// Waits until the buffer is handed to the network.
-    fn flush(&mut self) -> impl Future<Output = Result<(), Gone>> + Send;
-    /// Says goodbye and waits until the other side has seen it.
-    fn close(&mut self, reason: CloseReason) -> impl Future<Output = ()> + Send;
 }
 
 /// What a connection has to look at next.
 enum Event {
     Received(Result<Received, End>),
     Answered(Outcome),
-    News,
-    Heartbeat,
+    Woken,
 }
 
 type Step = ControlFlow<End>;
 
+/// A room that is read.
 struct Reading {
+    slug: String,
     room: Arc<Room>,
-    cursor: Cursor,
-    _subscription: Subscription,
+    _seat: Seat,
 }
 
-struct Connection<T> {
+struct Connection<I> {
     gateway: Arc<Gateway>,
-    transport: T,
+    inlet: I,
     session: Session,
     signals: Arc<Signals>,
+    berth: Berth,
     registered: Option<Registered>,
-    /// By slug; in order, so that every run writes the rooms in the same order.
-    reading: BTreeMap<String, Reading>,
-    pending: FuturesUnordered<Pending>,
-    heartbeat: Interval,
-    /// News of the rooms come before the client's frames in this turn.
-    news_first: bool,
-    /// When anything last came from the other side.
-    heard: Instant,
+    reading: Vec<Reading>,
+    /// Made when the first message is sent: most connections only read.
+    pending: Option<Box<FuturesUnordered<Pending>>>,
 }
 
 /// Serves one connection until it ends. `_place` counts it while it lives.
-pub async fn serve(gateway: Arc<Gateway>, transport: impl Transport, _place: Place) {
+pub async fn serve(gateway: Arc<Gateway>, inlet: impl Inlet, wire: Arc<dyn Wire>, _place: Place) {
     let (session, hello) = Session::new(&gateway.options, gateway.world.now());
-    let mut heartbeat = tokio::time::interval(gateway.options.heartbeat);
-    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    heartbeat.reset();
+    let signals: Arc<Signals> = Arc::default();
+    let berth = gateway.shards.take(wire, signals.clone());
     let mut connection = Connection {
         gateway,
-        transport,
+        inlet,
         session,
-        signals: Arc::default(),
+        signals,
+        berth,
         registered: None,
-        reading: BTreeMap::new(),
-        pending: FuturesUnordered::new(),
-        heartbeat,
-        news_first: false,
-        heard: Instant::now(),
+        reading: Vec::new(),
+        pending: None,
     };
-    let reason = match connection.run(hello).await {
+    connection.reply(&hello);
+    let end = connection.run().await;
+    let reason = match end {
         End::Close(reason) => {
-            connection.close(reason).await;
+            Box::pin(connection.close(frame::close(reason))).await;
             reason.as_str()
+        }
+        End::Goodbye(code) => {
+            Box::pin(connection.answer_goodbye(code)).await;
+            "gone"
         }
         End::Gone => "gone",
     };
     metrics::counter!("twitchy_connections_ended_total", "reason" => reason).increment(1);
 }
 
-impl<T: Transport> Connection<T> {
-    async fn run(&mut self, hello: ServerFrame) -> End {
-        if let ControlFlow::Break(end) = self.reply(&hello).await {
-            return end;
-        }
+impl<I: Inlet> Connection<I> {
+    async fn run(&mut self) -> End {
         let stopping = self.gateway.stopping.clone();
         loop {
             let event = tokio::select! {
                 biased;
-                () = stopping.cancelled() => return self.drain().await,
+                () = stopping.cancelled() => return Box::pin(self.drain()).await,
                 event = self.next() => event,
             };
             if let ControlFlow::Break(end) = self.on_event(event).await {
@@ -167,31 +154,65 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// The next thing to do. Cancel-safe.
-    ///
-    /// Heartbeats are rare, and answers are no more than the client asked for, so neither can crowd out the rest. News
-    /// and the client's frames may both be there without end: they take turns.
+    /// The next thing to do. Cancel-safe. Answers are no more than the client asked for, and being woken is rare, so
+    /// neither can crowd out the client's frames.
     async fn next(&mut self) -> Event {
-        let Self { transport, pending, signals, heartbeat, news_first, .. } = self;
-        let event = tokio::select! {
-            biased;
-            _ = heartbeat.tick() => Event::Heartbeat,
-            Some(answer) = pending.next() => Event::Answered(answer),
-            () = signals.wake.notified(), if *news_first => Event::News,
-            received = transport.receive() => Event::Received(received),
-            () = signals.wake.notified(), if !*news_first => Event::News,
+        let Self { inlet, pending, signals, .. } = self;
+        let answer = async {
+            match pending {
+                Some(pending) => pending.next().await,
+                None => None,
+            }
         };
-        *news_first = matches!(event, Event::Received(_));
-        event
+        tokio::select! {
+            biased;
+            Some(answer) = answer => Event::Answered(answer),
+            () = signals.wake.notified() => Event::Woken,
+            received = inlet.receive() => Event::Received(received),
+        }
     }
 
     async fn on_event(&mut self, event: Event) -> Step {
-        match event {
-            Event::Received(received) => self.on_received(received).await,
-            Event::Answered((room, nonce, outcome)) => self.on_outcome(room, nonce, outcome).await,
-            Event::News => self.on_wake().await,
-            Event::Heartbeat => self.on_heartbeat().await,
+        let step = match event {
+            Event::Received(Ok(Received::Text(text))) => {
+                self.outlet().heard();
+                metrics::counter!("twitchy_frames_received_total").increment(1);
+                let action = self.session.on_frame(&text, self.gateway.world.now());
+                self.act(action).await
+            }
+            Event::Received(Ok(Received::Ping(payload))) => {
+                self.outlet().heard();
+                self.outlet().send([frame::whole(frame::Opcode::Pong, &payload)]);
+                ControlFlow::Continue(())
+            }
+            Event::Received(Ok(Received::Alive)) => {
+                self.outlet().heard();
+                ControlFlow::Continue(())
+            }
+            Event::Received(Err(end)) => ControlFlow::Break(end),
+            Event::Answered((room, nonce, outcome)) => self.on_outcome(room, nonce, outcome),
+            Event::Woken => ControlFlow::Continue(()),
+        };
+        if step.is_continue() && !self.outlet().is_short() {
+            // Its answers wait for its socket, so its next requests wait too.
+            Box::pin(self.outlet().written_to(OWN_BYTES_MAX)).await;
         }
+        if self.signals.revoked() {
+            return ControlFlow::Break(End::Close(CloseReason::SessionOver));
+        }
+        // After every event, since whatever waited may have taken the wake-up that told of it.
+        let mail = self.signals.mail();
+        if !mail.is_empty() {
+            self.outlet().send(mail.iter().map(|frame| frame::text(frame)));
+        }
+        match self.outlet().over() {
+            Some(end) if step.is_continue() => ControlFlow::Break(end),
+            _ => step,
+        }
+    }
+
+    fn outlet(&self) -> &Arc<Outlet> {
+        &self.berth.outlet
     }
 
     /// The process stops: tells the client when to come back, goes on answering until it leaves or the time is up.
@@ -202,9 +223,7 @@ impl<T: Transport> Connection<T> {
         #[allow(clippy::cast_precision_loss)]
         let after = spread.mul_f64((self.gateway.world.random() >> 96) as f64 / CHANCES);
         let after_ms = u64::try_from(after.as_millis()).unwrap_or(0);
-        if let ControlFlow::Break(end) = self.reply(&ServerFrame::Reconnect { after_ms }).await {
-            return end;
-        }
+        self.reply(&ServerFrame::Reconnect { after_ms });
         let deadline = tokio::time::sleep(spread);
         tokio::pin!(deadline);
         loop {
@@ -218,39 +237,29 @@ impl<T: Transport> Connection<T> {
             }
         }
         // What was submitted is answered before the connection is closed.
-        while let Some((room, nonce, outcome)) = self.pending.next().await {
-            if let ControlFlow::Break(end) = self.on_outcome(room, nonce, outcome).await {
+        while let Some(pending) = &mut self.pending
+            && let Some((room, nonce, outcome)) = pending.next().await
+        {
+            if let ControlFlow::Break(end) = self.on_outcome(room, nonce, outcome) {
                 return end;
             }
         }
         End::Close(CloseReason::Restarting)
     }
 
-    async fn on_received(&mut self, received: Result<Received, End>) -> Step {
-        self.heard = Instant::now();
-        match received {
-            Ok(Received::Text(text)) => {
-                metrics::counter!("twitchy_frames_received_total").increment(1);
-                let action = self.session.on_frame(text.as_str(), self.gateway.world.now());
-                self.act(action).await
-            }
-            Ok(Received::Alive) => ControlFlow::Continue(()),
-            Err(end) => ControlFlow::Break(end),
-        }
-    }
-
     async fn act(&mut self, action: Action) -> Step {
         match action {
-            Action::Reply(frame) => self.reply(&frame).await,
-            Action::Authenticate(token) => self.authenticate(&token).await,
-            Action::Join(join) => self.join(join).await,
+            Action::Reply(frame) => self.reply(&frame),
+            Action::Authenticate(token) => return Box::pin(self.authenticate(&token)).await,
+            Action::Join(join) => Box::pin(self.join(join)).await,
             Action::Leave(slug) => {
-                self.reading.remove(&slug);
-                self.reply(&ServerFrame::Left { room: slug, reason: None }).await
+                self.reading.retain(|reading| reading.slug != slug);
+                self.reply(&ServerFrame::Left { room: slug, reason: None });
             }
-            Action::Submit(submit) => self.submit(submit).await,
-            Action::Close(reason) => ControlFlow::Break(End::Close(reason)),
+            Action::Submit(submit) => Box::pin(self.submit(submit)).await,
+            Action::Close(reason) => return ControlFlow::Break(End::Close(reason)),
         }
+        ControlFlow::Continue(())
     }
 
     async fn authenticate(&mut self, token: &str) -> Step {
@@ -267,34 +276,33 @@ impl<T: Transport> Connection<T> {
                     user: identity.user.clone().into(),
                     expires_at: identity.expires_at.0,
                 };
+                self.outlet().expires(identity.expires_at);
                 let again = self.session.identity().is_some();
                 self.session.authed(identity);
-                self.reply(&frame).await?;
-                self.tell_standing(again).await
+                self.reply(&frame);
+                self.tell_standing(again);
             }
-            Err(error) => {
-                let refusal = Refusal::from(error);
-                self.refuse(refusal, None, None).await
-            }
+            Err(error) => self.refuse(error.into(), None, None),
         }
+        ControlFlow::Continue(())
     }
 
-    async fn join(&mut self, join: session::Join) -> Step {
+    async fn join(&mut self, join: session::Join) {
         let Some(room) = self.gateway.rooms.get(&join.room).cloned() else {
-            return self.refuse(Refusal::room_not_found(), None, Some(join.room)).await;
+            return self.refuse(Refusal::room_not_found(), None, Some(join.room));
         };
         // Subscribe first, then look at the past: nothing can fall between. Joining again starts over.
-        self.reading.remove(&join.room);
-        let subscription = room.feed.subscribe(self.signals.wake.clone());
+        self.reading.retain(|reading| reading.slug != join.room);
+        let seat = self.outlet().shard.seat(self.outlet(), &room.feed);
         if let Err(error) = room.shown().await {
-            return self.refuse(error.into(), None, Some(join.room)).await;
+            return self.refuse(error.into(), None, Some(join.room));
         }
         let (recovered, reason, (older, snapshot)) = match &join.resume {
             None => (None, None, (Vec::new(), room.feed.latest(join.history))),
             Some(resume) => match resume_from(&self.gateway, &room, resume).await {
                 Ok(Ok(past)) => (Some(true), None, past),
                 Ok(Err(reason)) => (Some(false), Some(reason), (Vec::new(), room.feed.latest(join.history))),
-                Err(refusal) => return self.refuse(refusal, None, Some(join.room)).await,
+                Err(refusal) => return self.refuse(refusal, None, Some(join.room)),
             },
         };
         #[cfg(feature = "broken")]
@@ -322,17 +330,16 @@ impl<T: Transport> Connection<T> {
             you: You { role: self.role(&room) },
         };
         let (history, rest) = past.split_at(in_history);
-        let mut frames: Vec<Utf8Bytes> = vec![joined_frame(&head, history.iter().map(String::as_str)).into()];
+        let mut frames = vec![frame::text(&joined_frame(&head, history.iter().map(String::as_str)))];
         frames.extend(
             rest.chunks(REPLAY_FRAME_MESSAGES)
-                .map(|chunk| messages_frame(&join.room, chunk.iter().map(String::as_str), 0).into()),
+                .map(|chunk| frame::text(&messages_frame(&join.room, chunk.iter().map(String::as_str), 0))),
         );
         let banned = self.session.identity().and_then(|identity| room.banned_frame(identity.user.id));
-        frames.extend(banned.map(|frame| frame.to_json().into()));
+        frames.extend(banned.map(|frame| frame::text(&frame.to_json())));
+        self.outlet().read(room.feed.clone(), snapshot.cursor, frames);
         self.session.joined(join.room.clone());
-        self.reading
-            .insert(join.room, Reading { room, cursor: snapshot.cursor, _subscription: subscription });
-        self.write(frames).await
+        self.reading.push(Reading { slug: join.room, room, _seat: seat });
     }
 
     /// What one is in a room.
@@ -344,22 +351,20 @@ impl<T: Transport> Connection<T> {
 
     /// Somebody became a user, or another one, while rooms were read: what they are there, if it is more than a viewer or
     /// may be less than before.
-    async fn tell_standing(&mut self, again: bool) -> Step {
-        let Some(user) = self.session.identity().map(|identity| identity.user.id) else {
-            return ControlFlow::Continue(());
-        };
-        let mut frames: Vec<Utf8Bytes> = Vec::new();
-        for (slug, reading) in &self.reading {
-            let you = You { role: self.role(&reading.room) };
+    fn tell_standing(&self, again: bool) {
+        let Some(user) = self.session.identity().map(|identity| identity.user.id) else { return };
+        for Reading { slug, room, .. } in &self.reading {
+            let you = You { role: self.role(room) };
             if again || you.role > Role::Viewer {
-                frames.push(ServerFrame::Role { room: slug.clone(), you }.to_json().into());
+                self.reply(&ServerFrame::Role { room: slug.clone(), you });
             }
-            frames.extend(reading.room.banned_frame(user).map(|frame| frame.to_json().into()));
+            if let Some(banned) = room.banned_frame(user) {
+                self.reply(&banned);
+            }
         }
-        self.write(frames).await
     }
 
-    async fn submit(&mut self, submit: Submit) -> Step {
+    async fn submit(&mut self, submit: Submit) {
         let Submit { room: slug, author, text, nonce, reply_to } = submit;
         let submitted = match draft(&self.gateway, &slug, &author, text, &nonce, reply_to).await {
             Ok((room, draft)) => {
@@ -370,109 +375,52 @@ impl<T: Transport> Connection<T> {
         match submitted {
             Ok(submitted) => {
                 let outcome = figures::timed(submitted.outcome()).map(move |outcome| (slug, nonce, outcome));
-                self.pending.push(Box::pin(outcome));
-                ControlFlow::Continue(())
+                self.pending.get_or_insert_default().push(Box::pin(outcome));
             }
             Err(refusal) => {
                 self.session.send_done();
-                self.refuse(refusal, Some(nonce), Some(slug)).await
+                self.refuse(refusal, Some(nonce), Some(slug));
             }
         }
     }
 
-    async fn on_outcome(&mut self, room: String, nonce: String, outcome: Result<Accepted, Rejected>) -> Step {
+    fn on_outcome(&mut self, room: String, nonce: String, outcome: Result<Accepted, Rejected>) -> Step {
         self.session.send_done();
         match outcome {
             Ok(Accepted { id, seq, sent_at }) => {
-                self.reply(&ServerFrame::Ack { nonce, id, seq, sent_at: sent_at.0 }).await
+                self.reply(&ServerFrame::Ack { nonce, id, seq, sent_at: sent_at.0 });
             }
             // No answer is the honest answer: the client asks again with the same nonce.
-            Err(Rejected::Unknown) => ControlFlow::Break(End::Close(CloseReason::Internal)),
-            Err(rejected) => self.refuse(rejected.into(), Some(nonce), Some(room)).await,
+            Err(Rejected::Unknown) => return ControlFlow::Break(End::Close(CloseReason::Internal)),
+            Err(rejected) => self.refuse(rejected.into(), Some(nonce), Some(room)),
         }
+        ControlFlow::Continue(())
     }
 
-    /// Something was published, or the log-in ended.
-    async fn on_wake(&mut self) -> Step {
-        if self.signals.revoked() {
-            return ControlFlow::Break(End::Close(CloseReason::SessionOver));
-        }
-        let mut frames: Vec<Utf8Bytes> =
-            self.signals.mail().iter().map(|frame| Utf8Bytes::from(&**frame)).collect();
-        let mut more = false;
-        for (slug, reading) in &mut self.reading {
-            let feed = &reading.room.feed;
-            let mut pulled = Vec::new();
-            if let Some(gap) = feed.pull(&mut reading.cursor, &mut pulled, TURN_BYTES_MAX) {
-                metrics::counter!("twitchy_gaps_total").increment(1);
-                let frame = ServerFrame::Gap { room: slug.clone(), from: gap.from, to: gap.to };
-                frames.push(frame.to_json().into());
-            }
-            frames.append(&mut pulled);
-            more |= feed.has_more(&reading.cursor);
-        }
-        if more {
-            // The rest in the next turn, so that the client's own frames and acks are not kept waiting.
-            self.signals.wake.notify_one();
-        }
-        self.write(frames).await
+    fn reply(&self, frame: &ServerFrame) {
+        self.outlet().send([frame::text(&frame.to_json())]);
     }
 
-    async fn on_heartbeat(&mut self) -> Step {
-        if self.session.expired(self.gateway.world.now()) {
-            return ControlFlow::Break(End::Close(CloseReason::SessionOver));
-        }
-        // Two heartbeats without a pong or anything else: nobody is there.
-        if self.heard.elapsed() > self.gateway.options.heartbeat * 2 {
-            return ControlFlow::Break(End::Close(CloseReason::TooSlow));
-        }
-        let Self { transport, .. } = self;
-        within_time(async {
-            transport.feed_ping().await?;
-            transport.flush().await
-        })
-        .await
-    }
-
-    async fn reply(&mut self, frame: &ServerFrame) -> Step {
-        self.write([frame.to_json().into()]).await
-    }
-
-    async fn refuse(&mut self, refusal: Refusal, nonce: Option<String>, room: Option<String>) -> Step {
+    fn refuse(&self, refusal: Refusal, nonce: Option<String>, room: Option<String>) {
         metrics::counter!("twitchy_refused_total", "code" => refusal.code.as_str()).increment(1);
         let Refusal { code, detail, retry_after, .. } = refusal;
         let retry_after_ms =
             retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1));
-        self.reply(&ServerFrame::Error { code, detail, nonce, room, retry_after_ms }).await
+        self.reply(&ServerFrame::Error { code, detail, nonce, room, retry_after_ms });
     }
 
-    /// Several frames, one flush.
-    async fn write(&mut self, frames: impl IntoIterator<Item = Utf8Bytes, IntoIter: Send>) -> Step {
-        let Self { transport, .. } = self;
-        let mut frames = frames.into_iter().peekable();
-        within_time(async {
-            if frames.peek().is_none() {
-                return Ok(());
-            }
-            for frame in frames {
-                transport.feed(frame).await?;
-            }
-            transport.flush().await
-        })
-        .await
+    /// Says goodbye and waits until the other side has seen it; otherwise the reset could overtake the close frame.
+    async fn close(&mut self, frame: Bytes) {
+        self.outlet().goodbye(frame);
+        let inlet = &mut self.inlet;
+        let answered = async { while inlet.receive().await.is_ok() {} };
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, answered).await;
     }
 
-    async fn close(&mut self, reason: CloseReason) {
-        let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.transport.close(reason)).await;
-    }
-}
-
-/// What was written, or the end of a connection that takes nothing.
-async fn within_time(written: impl Future<Output = Result<(), Gone>>) -> Step {
-    match tokio::time::timeout(WRITE_TIMEOUT, written).await {
-        Ok(Ok(())) => ControlFlow::Continue(()),
-        Ok(Err(Gone)) => ControlFlow::Break(End::Gone),
-        Err(_) => ControlFlow::Break(End::Close(CloseReason::TooSlow)),
+    async fn answer_goodbye(&mut self, code: Option<u16>) {
+        let payload = code.map(u16::to_be_bytes);
+        self.outlet().goodbye(frame::whole(frame::Opcode::Close, payload.as_ref().map_or(&[], |code| code)));
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.outlet().written_to(0)).await;
     }
 }
 

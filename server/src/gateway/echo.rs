@@ -1,14 +1,22 @@
-//! An echo over the very same WebSocket settings as the chat's, for conformance suites. No part of a serving process.
+//! An echo over the very same WebSocket code as the chat's, for conformance suites. No part of a serving process.
 
-use crate::http::upgrade::with_limits;
-use axum::{
-    Router,
-    extract::ws::{Message, WebSocket, WebSocketUpgrade},
-    routing::get,
-    serve::ListenerExt,
+use super::{connection::End, outlet::Outlet, registry::Signals, shard::Shards, ws::Upgraded};
+use crate::{
+    http::problem::Refusal,
+    websocket::{
+        Event,
+        frame::{self, Opcode},
+        handshake::Handshake,
+    },
+    world::{Real, World},
 };
-use std::{io, net::SocketAddr};
+use axum::{Router, extract::Request, response::Response, routing::get, serve::ListenerExt};
+use protocol::{SUBPROTOCOL, codes::ErrorCode};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
+
+/// As in the settings' default.
+const HEARTBEAT: Duration = Duration::from_secs(30);
 
 /// Serves until the process ends. `ready` is told the address.
 pub async fn run(
@@ -21,16 +29,56 @@ pub async fn run(
     let listener = listener.tap_io(|stream| {
         let _ = stream.set_nodelay(true);
     });
-    let upgrade = move |upgrade: WebSocketUpgrade| async move {
-        with_limits(upgrade, message_bytes_max).on_upgrade(echo)
+    let world: Arc<dyn World> = Arc::new(Real);
+    let shards = Shards::new(1, HEARTBEAT, &world);
+    for shard in shards.all() {
+        tokio::spawn(shard.clone().run());
+    }
+    let upgrade = move |request: Request| {
+        let shards = shards.clone();
+        async move { accept(request, shards, message_bytes_max) }
     };
-    axum::serve(listener, Router::new().route("/", get(upgrade)).route("/ws", get(upgrade))).await
+    axum::serve(listener, Router::new().route("/", get(upgrade.clone())).route("/ws", get(upgrade))).await
 }
 
-async fn echo(mut socket: WebSocket) {
-    while let Some(Ok(message)) = socket.recv().await {
-        if matches!(message, Message::Text(_) | Message::Binary(_)) && socket.send(message).await.is_err() {
+fn accept(request: Request, shards: Arc<Shards>, message_bytes_max: usize) -> Result<Response, Refusal> {
+    let (mut parts, _) = request.into_parts();
+    let refuse = |what| Refusal::new(ErrorCode::BadRequest, what);
+    let handshake = Handshake::read(&parts, SUBPROTOCOL).map_err(refuse)?;
+    let upgrade = parts.extensions.remove().ok_or_else(|| refuse("this connection cannot be upgraded"))?;
+    tokio::spawn(async move {
+        if let Some(upgraded) = Upgraded::from_http(upgrade, message_bytes_max).await {
+            echo(upgraded, &shards, message_bytes_max).await;
+        }
+    });
+    Ok(handshake.accept())
+}
+
+async fn echo(mut upgraded: Upgraded, shards: &Shards, message_bytes_max: usize) {
+    let signals: Arc<Signals> = Arc::default();
+    let berth = shards.take(upgraded.wire(), signals);
+    let outlet: &Arc<Outlet> = &berth.outlet;
+    let last = loop {
+        match upgraded.next().await {
+            Ok(Event::Text(text)) => outlet.send([frame::text(&text)]),
+            Ok(Event::Binary(bytes)) => outlet.send([frame::whole(Opcode::Binary, &bytes)]),
+            Ok(Event::Ping(payload)) => outlet.send([frame::whole(Opcode::Pong, &payload)]),
+            Ok(Event::Pong) => {}
+            Ok(Event::Close(code)) => {
+                let payload = code.map(u16::to_be_bytes);
+                break frame::whole(Opcode::Close, payload.as_ref().map_or(&[], |code| code));
+            }
+            Err(End::Close(reason)) => break frame::close(reason),
+            Err(_) => return,
+        }
+        outlet.heard();
+        outlet.written_to(message_bytes_max).await;
+        if outlet.over().is_some() {
             return;
         }
-    }
+    };
+    outlet.goodbye(last);
+    outlet.written_to(0).await;
+    // Read on until the other side has seen it; otherwise the reset could overtake the close frame.
+    let _ = tokio::time::timeout(HEARTBEAT, async { while upgraded.next().await.is_ok() {} }).await;
 }

@@ -1,12 +1,15 @@
 //! Gateway: connections that stay open.
 //!
-//! [`session`] is the state machine of one connection, without I/O: frames in, actions out. [`connection`] drives it
-//! over any transport, and [`ws`] is the WebSocket among them. [`registry`] finds connections whose log-in ended.
+//! [`session`] is the state machine of one connection, without I/O: frames in, actions out. [`connection`] drives it, a
+//! small task each, and reads what the client says; [`shard`]s write what the rooms publish, one task a core, through each
+//! connection's [`outlet`]. Neither knows a socket; [`ws`] does. [`registry`] finds connections whose log-in ended.
 
 pub mod connection;
 pub mod echo;
+pub mod outlet;
 pub mod registry;
 pub mod session;
+pub mod shard;
 pub mod ws;
 
 use crate::{
@@ -17,6 +20,7 @@ use crate::{
     world::World,
 };
 use registry::Registry;
+use shard::Shards;
 use std::{sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -47,6 +51,8 @@ pub struct Gateway {
     pub accounts: Arc<Accounts>,
     /// How often and how many.
     pub limits: Arc<Limits>,
+    /// What writes to the connections.
+    pub shards: Arc<Shards>,
     /// Connections by log-in.
     pub registry: Arc<Registry>,
     /// Time and chance.

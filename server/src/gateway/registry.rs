@@ -18,11 +18,11 @@ use std::{
 };
 use tokio::sync::{Notify, broadcast::error::RecvError};
 
-/// What wakes a connection: news in a room, or the end of its log-in.
+/// What wakes a connection's task: the end of its log-in, or something that its writing half has to say.
 #[derive(Default)]
 pub struct Signals {
     /// One permit is kept, so no wake-up is lost between two looks.
-    pub wake: Arc<Notify>,
+    pub wake: Notify,
     revoked: AtomicBool,
     /// Frames for this user alone, oldest first.
     mail: Mutex<VecDeque<Arc<str>>>,

@@ -1,63 +1,117 @@
-//! A WebSocket as the [`Transport`] of a connection. It knows no session and no room.
+//! A WebSocket over TCP as the [`Inlet`] and the [`Wire`] of a connection. It knows no session and no room.
+//!
+//! The stream is what is left of an HTTP connection after its handshake. A silent client has no buffer here: its socket
+//! is waited for, and what it says is read into a buffer that all connections of a thread share.
 
-use super::connection::{self, CLOSE_TIMEOUT, End, Gone, Received, Transport};
-use crate::{gateway::Gateway, limits::Place};
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
-use futures_util::{SinkExt, StreamExt};
-use protocol::codes::CloseReason;
-use std::sync::Arc;
-use tungstenite::error::{CapacityError, Error as WsError, ProtocolError};
+use super::{
+    connection::{self, End, Inlet, Received},
+    outlet::Wire,
+};
+use crate::{
+    gateway::Gateway,
+    limits::Place,
+    websocket::{Decoder, Event, Violation, frame},
+};
+use hyper_util::{rt::TokioIo, server::conn::auto::upgrade::downcast};
+use protocol::{codes::CloseReason, limits::FRAME_BYTES_MAX};
+use std::{
+    cell::RefCell,
+    io::{self, IoSlice},
+    sync::Arc,
+    task::{Context, Poll},
+};
+use tokio::net::TcpStream;
+
+/// What one read takes: a full frame with its header, in one buffer a thread.
+const READ_BYTES: usize = 16 * 1024 + 16;
+
+thread_local! {
+    static READ_BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
+}
+
+/// What is left of an HTTP connection after the handshake.
+pub struct Upgraded {
+    stream: Arc<TcpStream>,
+    decoder: Decoder,
+}
+
+impl Upgraded {
+    /// Takes the stream over, with what was read of it beyond the handshake.
+    pub async fn from_http(upgrade: hyper::upgrade::OnUpgrade, message_bytes_max: usize) -> Option<Self> {
+        let upgraded = upgrade.await.ok()?;
+        // Only what `axum::serve` listens on comes here: plain TCP.
+        let parts = downcast::<TokioIo<TcpStream>>(upgraded).ok()?;
+        let mut decoder = Decoder::new(message_bytes_max);
+        decoder.push(&parts.read_buf);
+        Some(Self { stream: Arc::new(parts.io.into_inner()), decoder })
+    }
+
+    /// Where its frames go.
+    pub fn wire(&self) -> Arc<dyn Wire> {
+        self.stream.clone()
+    }
+
+    /// The next thing that the client said.
+    pub async fn next(&mut self) -> Result<Event, End> {
+        loop {
+            match self.decoder.next_event() {
+                Ok(Some(event)) => return Ok(event),
+                Ok(None) => {}
+                Err(Violation::Protocol) => return Err(End::Close(CloseReason::ProtocolError)),
+                Err(Violation::NotUtf8) => return Err(End::Close(CloseReason::NotUtf8)),
+                Err(Violation::TooBig) => return Err(End::Close(CloseReason::TooBig)),
+            }
+            self.stream.readable().await.map_err(|_| End::Gone)?;
+            READ_BUFFER.with_borrow_mut(|buffer| match self.stream.try_read(buffer) {
+                Ok(0) => Err(End::Gone),
+                Ok(count) => {
+                    self.decoder.push(&buffer[..count]);
+                    Ok(())
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+                Err(_) => Err(End::Gone),
+            })?;
+        }
+    }
+}
+
+impl Inlet for Upgraded {
+    async fn receive(&mut self) -> Result<Received, End> {
+        match self.next().await? {
+            Event::Text(text) => Ok(Received::Text(text)),
+            Event::Binary(_) => Err(End::Close(CloseReason::BinaryFrame)),
+            Event::Ping(payload) => Ok(Received::Ping(payload)),
+            Event::Pong => Ok(Received::Alive),
+            Event::Close(code) => Err(End::Goodbye(code)),
+        }
+    }
+}
+
+impl Wire for TcpStream {
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match slices {
+            [only] => Self::try_write(self, only),
+            several => self.try_write_vectored(several),
+        }
+    }
+
+    fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_write_ready(context)
+    }
+}
 
 /// Serves one WebSocket until it ends. `place` counts it while it lives.
-pub async fn serve(gateway: Arc<Gateway>, socket: WebSocket, place: Place) {
-    connection::serve(gateway, socket, place).await;
+pub async fn serve(gateway: Arc<Gateway>, upgrade: hyper::upgrade::OnUpgrade, place: Place) {
+    let Some(upgraded) = Upgraded::from_http(upgrade, FRAME_BYTES_MAX).await else { return };
+    // A task of its own: what the handshake needed is not kept for the life of the connection.
+    let (tasks, wire) = (gateway.tasks.clone(), upgraded.wire());
+    tasks.spawn(connection::serve(gateway, upgraded, wire, place));
 }
 
-impl Transport for WebSocket {
-    async fn receive(&mut self) -> Result<Received, End> {
-        match self.next().await {
-            Some(Ok(Message::Text(text))) => Ok(Received::Text(text)),
-            Some(Ok(Message::Binary(_))) => Err(End::Close(CloseReason::BinaryFrame)),
-            // tungstenite answers pings by itself.
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(Received::Alive),
-            Some(Ok(Message::Close(_))) => {
-                // The answer to it is only queued by the reading.
-                let _ = tokio::time::timeout(CLOSE_TIMEOUT, SinkExt::flush(self)).await;
-                Err(End::Gone)
-            }
-            None => Err(End::Gone),
-            Some(Err(error)) => Err(end_of(error)),
-        }
-    }
-
-    async fn feed(&mut self, frame: Utf8Bytes) -> Result<(), Gone> {
-        SinkExt::feed(self, Message::Text(frame)).await.map_err(|_| Gone)
-    }
-
-    async fn feed_ping(&mut self) -> Result<(), Gone> {
-        SinkExt::feed(self, Message::Ping(Default::default())).await.map_err(|_| Gone)
-    }
-
-    async fn flush(&mut self) -> Result<(), Gone> {
-        SinkExt::flush(self).await.map_err(|_| Gone)
-    }
-
-    async fn close(&mut self, reason: CloseReason) {
-        let frame = CloseFrame { code: reason.code(), reason: reason.text().into() };
-        if self.send(Message::Close(Some(frame))).await.is_ok() {
-            // Read on until the other side has seen it; otherwise the reset could overtake the close frame.
-            while let Some(Ok(_)) = self.next().await {}
-        }
-    }
-}
-
-/// What an error of the WebSocket means for the connection.
-fn end_of(error: axum::Error) -> End {
-    match error.into_inner().downcast::<WsError>().map(|e| *e) {
-        Ok(WsError::Capacity(CapacityError::MessageTooLong { .. })) => End::Close(CloseReason::TooBig),
-        Ok(WsError::Utf8(_)) => End::Close(CloseReason::NotUtf8),
-        Ok(WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => End::Gone,
-        Ok(WsError::Protocol(_) | WsError::Capacity(_)) => End::Close(CloseReason::ProtocolError),
-        _ => End::Gone,
+/// Tells a client over its WebSocket that there is no place for it: browsers hide the status of a refused handshake.
+pub async fn refuse(upgrade: hyper::upgrade::OnUpgrade, reason: CloseReason) {
+    if let Some(upgraded) = Upgraded::from_http(upgrade, FRAME_BYTES_MAX).await {
+        // The first bytes of a stream always find room.
+        let _ = upgraded.stream.try_write(&frame::close(reason));
     }
 }

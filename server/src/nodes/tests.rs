@@ -11,10 +11,7 @@ use chat::account::Family;
 use event_log::{RECORD_BYTES_MAX, memory::MemoryLog};
 use protocol::ids::UserId;
 use std::{collections::BTreeMap, sync::atomic::AtomicU64};
-use tokio::{
-    sync::Notify,
-    task::{AbortHandle, yield_now},
-};
+use tokio::task::{AbortHandle, yield_now};
 
 const TTL: Duration = Duration::from_secs(900);
 const ROOM: RoomId = RoomId(7);
@@ -85,7 +82,7 @@ impl House {
 }
 
 fn viewers(feed: &Arc<Feed>, count: usize) -> Vec<Subscription> {
-    (0..count).map(|_| feed.subscribe(Arc::new(Notify::new()))).collect()
+    (0..count).map(|_| feed.subscribe()).collect()
 }
 
 /// Lets time pass until it is so; a minute is more than anything here needs.

@@ -1,10 +1,15 @@
 //! A room's feed: a ring of batches, each encoded once, and cursors into it.
 //!
 //! It knows no socket. A viewer holds a [`Cursor`]; publishing costs the same whether there is one viewer or
-//! fifty thousand, apart from waking them. There is no queue per viewer: whoever falls off the ring is told the
-//! [`Gap`] and goes on at its oldest batch. Start with [`Feed::publish`] and [`Feed::pull`].
+//! fifty thousand. There is no queue per viewer: whoever falls off the ring is told the [`Gap`] and goes on at its
+//! oldest batch. What is encoded is whole WebSocket frames, since those of a server are the same bytes for everyone.
+//! Start with [`Feed::publish`] and [`Feed::pull`]; [`batch`] is what one write takes.
 
-use axum::extract::ws::Utf8Bytes;
+pub mod batch;
+
+use crate::websocket::frame;
+use batch::Batch;
+use bytes::Bytes;
 use chat::message::Logged;
 use parking_lot::{Mutex, RwLock};
 use protocol::{
@@ -38,8 +43,8 @@ pub struct RingLimits {
 /// One step of the feed: a frame, encoded once, shared by everyone.
 struct Item {
     /// Empty where all messages of a batch were taken away: nobody is sent it.
-    frame: Utf8Bytes,
-    /// Where each message stands in the frame's text; empty for other frames.
+    frame: Bytes,
+    /// Where each message stands in the frame; empty for other frames.
     messages: Box<[Place]>,
     /// The last place of the batch, also if its message was taken away; none for other frames.
     last: Option<Seq>,
@@ -72,7 +77,7 @@ struct Ring {
 }
 
 /// A viewer's place in the feed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
     next: u64,
     last: Seq,
@@ -112,7 +117,7 @@ impl Encoded {
 
     /// As JSON.
     pub fn json(&self) -> &str {
-        &self.item.frame.as_str()[self.item.messages[self.index].json.clone()]
+        self.item.text(self.item.messages[self.index].json.clone())
     }
 }
 
@@ -128,9 +133,9 @@ pub enum Resume {
 pub struct Feed {
     slug: Box<str>,
     limits: RingLimits,
-    /// Lock order: `ring` before `wakers`; never held over an await.
+    /// Never held over an await, and neither is held while the other is taken.
     ring: RwLock<Ring>,
-    wakers: Mutex<Wakers>,
+    listeners: Mutex<Vec<Arc<dyn Listener>>>,
     /// Here, and on other nodes as they last said.
     viewers: AtomicU64,
     viewers_elsewhere: AtomicU64,
@@ -138,16 +143,15 @@ pub struct Feed {
     progress: Notify,
 }
 
-#[derive(Default)]
-struct Wakers {
-    slots: Vec<Option<Arc<Notify>>>,
-    free: Vec<usize>,
+/// Who is told that something was published: one for each shard that has viewers of the room.
+pub trait Listener: Send + Sync {
+    /// Something was published. Called often and by many: it only makes a note.
+    fn news(self: Arc<Self>);
 }
 
-/// A viewer's claim to be woken and counted; gives both up when dropped.
+/// Counts a viewer until it is dropped.
 pub struct Subscription {
     feed: Arc<Feed>,
-    slot: usize,
 }
 
 impl Feed {
@@ -165,7 +169,7 @@ impl Feed {
                 complete_after: Seq(0),
                 last: Seq(0),
             }),
-            wakers: Mutex::default(),
+            listeners: Mutex::default(),
             viewers: AtomicU64::new(0),
             viewers_elsewhere: AtomicU64::new(0),
             progress: Notify::new(),
@@ -198,8 +202,9 @@ impl Feed {
     }
 
     /// Adds a frame that is no message (`room`, `deleted`, …) and wakes the viewers.
+    #[allow(clippy::needless_pass_by_value)] // it is made for this and never needed again
     pub fn publish_frame(&self, frame: String) {
-        self.push(Item { frame: frame.into(), messages: Box::default(), last: None });
+        self.push(Item { frame: frame::text(&frame), messages: Box::default(), last: None });
         self.wake();
     }
 
@@ -239,9 +244,19 @@ impl Feed {
     }
 
     fn wake(&self) {
-        for waker in self.wakers.lock().slots.iter().flatten() {
-            waker.notify_one();
+        for listener in self.listeners.lock().iter() {
+            listener.clone().news();
         }
+    }
+
+    /// Tells this one of everything that is published from now on.
+    pub fn listen(&self, listener: Arc<dyn Listener>) {
+        self.listeners.lock().push(listener);
+    }
+
+    /// No longer.
+    pub fn unlisten(&self, listener: &Arc<dyn Listener>) {
+        self.listeners.lock().retain(|other| !Arc::ptr_eq(other, listener));
     }
 
     /// The newest `count` messages, at most [`HISTORY_MAX`], and the place after them.
@@ -276,9 +291,9 @@ impl Feed {
         })
     }
 
-    /// Moves the cursor on and adds the frames since to `out`, up to about `bytes_max`. `Some` if the cursor had
-    /// fallen off the ring.
-    pub fn pull(&self, cursor: &mut Cursor, out: &mut Vec<Utf8Bytes>, bytes_max: usize) -> Option<Gap> {
+    /// What lies before the cursor, up to about `bytes_max`; the cursor itself moves only as what is in the batch gets
+    /// written ([`Cursor::pass`]). `Some` gap if it had fallen off the ring; then it stands at the ring's beginning.
+    pub fn pull(&self, cursor: &mut Cursor, bytes_max: usize) -> (Option<Gap>, Batch) {
         let ring = self.ring.read();
         #[cfg(feature = "broken")]
         if event_log::broken::Fault::SilentGap.is_on() && cursor.next < ring.first {
@@ -293,22 +308,10 @@ impl Feed {
                 cursor.last = ring.complete_after;
             }
         }
-        let mut bytes = 0;
         let skip = usize::try_from(cursor.next - ring.first).unwrap_or(usize::MAX);
-        for item in ring.items.iter().skip(skip) {
-            if bytes > 0 && bytes + item.frame.len() > bytes_max {
-                break;
-            }
-            bytes += item.frame.len();
-            cursor.next += 1;
-            if let Some(last) = item.last {
-                cursor.last = last;
-            }
-            if !item.frame.is_empty() {
-                out.push(item.frame.clone());
-            }
-        }
-        gap
+        let items: Vec<Arc<Item>> = batch::up_to(ring.items.iter().skip(skip), bytes_max).cloned().collect();
+        drop(ring);
+        (gap, Batch::of(&self.slug, &items, *cursor))
     }
 
     /// Has the cursor anything left to pull?
@@ -317,21 +320,15 @@ impl Feed {
         cursor.next < ring.first + ring.items.len() as u64
     }
 
-    /// Counts a viewer in and wakes it (with a permit that is kept) whenever something is published.
-    pub fn subscribe(self: &Arc<Self>, waker: Arc<Notify>) -> Subscription {
-        let mut wakers = self.wakers.lock();
-        let slot = match wakers.free.pop() {
-            Some(slot) => {
-                wakers.slots[slot] = Some(waker);
-                slot
-            }
-            None => {
-                wakers.slots.push(Some(waker));
-                wakers.slots.len() - 1
-            }
-        };
+    /// The room's name.
+    pub fn slug(&self) -> &str {
+        &self.slug
+    }
+
+    /// Counts a viewer.
+    pub fn subscribe(self: &Arc<Self>) -> Subscription {
         self.viewers.fetch_add(1, Ordering::Relaxed);
-        Subscription { feed: self.clone(), slot }
+        Subscription { feed: self.clone() }
     }
 
     /// Connections that read the room now, on all nodes.
@@ -416,9 +413,6 @@ impl Ring {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        let mut wakers = self.feed.wakers.lock();
-        wakers.slots[self.slot] = None;
-        wakers.free.push(self.slot);
         self.feed.viewers.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -431,18 +425,44 @@ impl Item {
         }
         let left: Vec<&Place> = self.messages.iter().filter(|place| !doomed(place)).collect();
         if left.is_empty() {
-            return Some(Self { frame: Utf8Bytes::default(), messages: Box::default(), last: self.last });
+            return Some(Self { frame: Bytes::new(), messages: Box::default(), last: self.last });
         }
-        let json = |place: &Place| &self.frame.as_str()[place.json.clone()];
-        let frame = frames::messages_frame(slug, left.iter().map(|place| json(place)), 0);
-        let messages = places(&frame, left.iter().map(|p| (p.seq, p.id, p.author, p.json.len())));
-        Some(Self { frame: frame.into(), messages, last: self.last })
+        let text = frames::messages_frame(slug, left.iter().map(|place| self.text(place.json.clone())), 0);
+        let frame = frame::text(&text);
+        let messages = places(&frame, &text, left.iter().map(|p| (p.seq, p.id, p.author, p.json.len())));
+        Some(Self { frame, messages, last: self.last })
+    }
+
+    /// A part of the frame that is JSON.
+    fn text(&self, part: Range<usize>) -> &str {
+        std::str::from_utf8(&self.frame[part]).expect("it was encoded from a string")
+    }
+
+    /// All messages as they stand in the frame, with the commas between them.
+    fn all_messages(&self) -> &str {
+        match &*self.messages {
+            [] => "",
+            [first, .., last] => self.text(first.json.start..last.json.end),
+            [only] => self.text(only.json.clone()),
+        }
     }
 }
 
-/// Where messages of these lengths stand in a frame made of them.
-fn places(frame: &str, messages: impl Iterator<Item = (Seq, MessageId, UserId, usize)>) -> Box<[Place]> {
-    let mut at = frame.find('[').map_or(0, |bracket| bracket + 1);
+impl Cursor {
+    /// Which items come next. Cursors of one feed that stand at the same number have the same before them.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+}
+
+/// Where messages of these lengths stand in a frame around a text made of them.
+fn places(
+    frame: &Bytes,
+    text: &str,
+    messages: impl Iterator<Item = (Seq, MessageId, UserId, usize)>,
+) -> Box<[Place]> {
+    let bracket = text.find('[').map_or(0, |bracket| bracket + 1);
+    let mut at = frame.len() - text.len() + bracket;
     messages
         .map(|(seq, id, author, len)| {
             let place = Place { seq, id, author, json: at..at + len };
@@ -458,11 +478,12 @@ fn encode(slug: &str, batch: &[Logged]) -> Item {
         .iter()
         .map(|m| serde_json::to_string(&m.to_frame_message()).expect("a message has only string keys"))
         .collect();
-    let frame = frames::messages_frame(slug, json.iter().map(String::as_str), 0);
+    let text = frames::messages_frame(slug, json.iter().map(String::as_str), 0);
+    let frame = frame::text(&text);
     let each = batch.iter().zip(&json);
     let messages =
-        places(&frame, each.map(|(m, json)| (m.seq, m.message.id, m.message.author.id, json.len())));
-    Item { frame: frame.into(), messages, last: batch.last().map(|m| m.seq) }
+        places(&frame, &text, each.map(|(m, json)| (m.seq, m.message.id, m.message.author.id, json.len())));
+    Item { frame, messages, last: batch.last().map(|m| m.seq) }
 }
 
 #[cfg(test)]

@@ -8,11 +8,8 @@ use server::rooms::{
     followed::{Stage, WAKE_WAIT_MAX},
     history::Resumed,
 };
-use std::{sync::Arc, time::Duration};
-use tokio::{
-    sync::Notify,
-    time::{Instant, sleep},
-};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
 
 const KEEP: Duration = Duration::from_secs(60);
 
@@ -35,7 +32,7 @@ async fn a_partition_is_followed_from_the_first_who_needs_it_until_some_time_aft
     until_asleep(&gateway).await;
     assert!(gateway.shown().is_empty(), "a partition that sleeps costs no memory");
     // A reader wakes it, and it stays awake as long as there is one.
-    let reader = gateway.room.feed.subscribe(Arc::new(Notify::new()));
+    let reader = gateway.room.feed.subscribe();
     gateway.room.shown().await.expect("the store answers");
     assert_eq!(gateway.shown(), [first.seq]);
     sleep(KEEP * 3).await;
@@ -103,7 +100,7 @@ async fn a_room_is_shown_by_way_of_the_store_until_its_nonces_are_known() {
     let b = Process::lazy(&shared, GATEWAY, KEEP).await;
     // The log cannot be read here.
     b.view.away(true);
-    let _reader = b.room.feed.subscribe(Arc::new(Notify::new()));
+    let _reader = b.room.feed.subscribe();
     b.room.shown().await.expect("the store answers");
     assert_eq!((b.shown(), b.room.followed.stage()), (vec![Seq(1)], Stage::Shown));
     let live = a.say("m", "live").await.expect("accepted");

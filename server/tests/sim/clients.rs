@@ -76,7 +76,7 @@ impl Connection {
             Err(_) => Err(Nothing::Silence),
             Ok(None) => Err(Nothing::Over(None)),
             Ok(Some(Frame::Close(code))) => Err(Nothing::Over(Some(code))),
-            Ok(Some(Frame::Text(text))) => match serde_json::from_str(text.as_str()) {
+            Ok(Some(Frame::Text(text))) => match serde_json::from_str(&text) {
                 Ok(frame) => Ok(frame),
                 Err(error) => {
                     self.sim.problem(format!("connection {} got {text:?}: {error}", self.number));
@@ -92,7 +92,7 @@ impl Connection {
 
     async fn send(&self, frame: &ClientFrame) -> bool {
         let text = serde_json::to_string(frame).expect("a frame is JSON");
-        let send = self.end.send(Frame::Text(text.into()));
+        let send = self.end.send(Frame::Text(text));
         matches!(tokio::time::timeout(ANSWER_MAX, send).await, Ok(Ok(())))
     }
 

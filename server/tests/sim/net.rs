@@ -1,40 +1,70 @@
-//! A simulated connection: two bounded pipes with delays, which may stall and be cut.
+//! A simulated connection: a pipe of frames up and a pipe of bytes down, with delays, which may stall and be cut.
 //!
-//! Frames of one direction arrive in order. What is in a pipe when it is cut is lost from some frame on. The server's
-//! end is a [`Transport`]; a process that is dead neither takes nor gives anything.
+//! What is sent arrives in order. What is in a pipe when it is cut is lost from some frame or byte on. The server's end is an
+//! [`Inlet`] and a [`Wire`], as a socket is; a process that is dead neither takes nor gives anything.
 
 use crate::{dice::Dice, life::Life};
-use axum::extract::ws::Utf8Bytes;
+use bytes::{Buf, Bytes, BytesMut};
 use parking_lot::Mutex;
 use protocol::codes::CloseReason;
-use server::gateway::connection::{End, Gone, Received, Transport};
-use std::{collections::VecDeque, sync::Arc};
+use server::gateway::{
+    connection::{End, Inlet, Received},
+    outlet::Wire,
+};
+use std::{
+    collections::VecDeque,
+    io::{self, IoSlice},
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
 use tokio::{sync::Notify, time::Instant};
 
-/// What the server's end gathers before it writes, as the real one does.
-const WRITE_BUFFER_BYTES: usize = 64 * 1024;
+/// The other side is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone;
 
 /// What travels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame {
-    Text(Utf8Bytes),
+    Text(String),
     Binary,
     Ping,
     Pong,
     Close(u16),
 }
 
-impl Frame {
+/// A part of what is on its way.
+trait Parcel: Clone {
+    fn bytes(&self) -> usize;
+    /// What is left of it if it is cut here.
+    fn cut(self, at: usize) -> Option<Self>;
+}
+
+impl Parcel for Frame {
     fn bytes(&self) -> usize {
         match self {
             Self::Text(text) => text.len() + 8,
             _ => 8,
         }
     }
+
+    fn cut(self, _: usize) -> Option<Self> {
+        None
+    }
 }
 
-struct Pipe {
-    state: Mutex<PipeState>,
+impl Parcel for Bytes {
+    fn bytes(&self) -> usize {
+        self.len()
+    }
+
+    fn cut(self, at: usize) -> Option<Self> {
+        Some(self.slice(..at))
+    }
+}
+
+struct Pipe<P> {
+    state: Mutex<PipeState<P>>,
     /// One reader, one writer: both look again at every change.
     changed: Notify,
     bytes_max: usize,
@@ -42,21 +72,43 @@ struct Pipe {
     dice: Dice,
 }
 
-#[derive(Default)]
-struct PipeState {
-    frames: VecDeque<(Instant, Frame)>,
+struct PipeState<P> {
+    parcels: VecDeque<(Instant, P)>,
     bytes: usize,
-    /// No more frames come after those that are there.
+    /// No more comes after what is there.
     closed: bool,
+    /// Waits for room.
+    writer: Option<Waker>,
 }
 
-impl Pipe {
+impl<P: Parcel> Pipe<P> {
     fn new(bytes_max: usize, latency_ms: u64, dice: Dice) -> Self {
-        Self { state: Mutex::default(), changed: Notify::new(), bytes_max, latency_ms, dice }
+        let state = PipeState { parcels: VecDeque::new(), bytes: 0, closed: false, writer: None };
+        Self { state: Mutex::new(state), changed: Notify::new(), bytes_max, latency_ms, dice }
+    }
+
+    /// Everybody looks again.
+    fn change<T>(&self, change: impl FnOnce(&mut PipeState<P>) -> T) -> T {
+        let (result, writer) = {
+            let mut state = self.state.lock();
+            (change(&mut state), state.writer.take())
+        };
+        self.changed.notify_waiters();
+        if let Some(writer) = writer {
+            writer.wake();
+        }
+        result
+    }
+
+    fn put(&self, state: &mut PipeState<P>, parcel: P) {
+        let earliest = state.parcels.back().map_or_else(Instant::now, |(at, _)| *at);
+        let at = earliest.max(Instant::now() + self.dice.latency(self.latency_ms, 10 * self.latency_ms));
+        state.bytes += parcel.bytes();
+        state.parcels.push_back((at, parcel));
     }
 
     /// Waits while the pipe is full.
-    async fn push(&self, frame: Frame) -> Result<(), Gone> {
+    async fn push(&self, parcel: P) -> Result<(), Gone> {
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
@@ -66,12 +118,8 @@ impl Pipe {
                 if state.closed {
                     return Err(Gone);
                 }
-                if state.frames.is_empty() || state.bytes + frame.bytes() <= self.bytes_max {
-                    let earliest = state.frames.back().map_or_else(Instant::now, |(at, _)| *at);
-                    let at = earliest
-                        .max(Instant::now() + self.dice.latency(self.latency_ms, 10 * self.latency_ms));
-                    state.bytes += frame.bytes();
-                    state.frames.push_back((at, frame));
+                if state.parcels.is_empty() || state.bytes + parcel.bytes() <= self.bytes_max {
+                    self.put(&mut state, parcel);
                     drop(state);
                     self.changed.notify_waiters();
                     return Ok(());
@@ -81,59 +129,61 @@ impl Pipe {
         }
     }
 
-    /// The next frame; `None` at the end. Cancel-safe.
-    async fn pop(&self) -> Option<Frame> {
+    /// The next parcel; `None` at the end. Cancel-safe.
+    async fn pop(&self) -> Option<P> {
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
             let until = {
-                let mut state = self.state.lock();
-                match state.frames.front() {
-                    Some((at, _)) if *at <= Instant::now() => {
-                        let (_, frame) = state.frames.pop_front()?;
-                        state.bytes -= frame.bytes();
-                        drop(state);
-                        self.changed.notify_waiters();
-                        return Some(frame);
-                    }
-                    Some((at, _)) => Some(*at),
+                let state = self.state.lock();
+                match state.parcels.front() {
+                    Some((at, _)) if *at <= Instant::now() => None,
+                    Some((at, _)) => Some(Some(*at)),
                     None if state.closed => return None,
-                    None => None,
+                    None => Some(None),
                 }
             };
             match until {
-                Some(until) => tokio::select! {
+                None => {
+                    return self.change(|state| {
+                        let (_, parcel) = state.parcels.pop_front()?;
+                        state.bytes -= parcel.bytes();
+                        Some(parcel)
+                    });
+                }
+                Some(Some(until)) => tokio::select! {
                     biased;
                     () = changed => {}
                     () = tokio::time::sleep_until(until) => {}
                 },
-                None => changed.await,
+                Some(None) => changed.await,
             }
         }
     }
 
     fn close(&self) {
-        self.state.lock().closed = true;
-        self.changed.notify_waiters();
+        self.change(|state| state.closed = true);
     }
 
-    /// Loses what is on its way from some frame on.
+    /// Loses what is on its way from somewhere on.
     fn cut(&self) {
-        {
-            let mut state = self.state.lock();
-            let kept = self.dice.below(state.frames.len() + 1);
-            state.frames.truncate(kept);
-            state.bytes = state.frames.iter().map(|(_, frame)| frame.bytes()).sum();
+        self.change(|state| {
+            let kept = self.dice.below(state.parcels.len() + 1);
+            let mut lost = state.parcels.split_off(kept).into_iter();
+            if let Some((at, parcel)) = lost.next() {
+                let half = self.dice.below(parcel.bytes() + 1);
+                state.parcels.extend(parcel.cut(half).map(|rest| (at, rest)));
+            }
+            state.bytes = state.parcels.iter().map(|(_, parcel)| parcel.bytes()).sum();
             state.closed = true;
-        }
-        self.changed.notify_waiters();
+        });
     }
 }
 
 struct Link {
-    up: Pipe,
-    down: Pipe,
+    up: Pipe<Frame>,
+    down: Pipe<Bytes>,
 }
 
 /// A way to break a connection from outside.
@@ -159,57 +209,92 @@ pub struct Line {
 
 /// A new connection.
 pub fn connection(line: Line, life: Arc<Life>, dice: &Dice) -> (ClientEnd, ServerEnd, Cutter) {
-    let pipe = || Pipe::new(line.bytes_max, line.latency_ms, dice.fork());
-    let link = Arc::new(Link { up: pipe(), down: pipe() });
-    let server = ServerEnd { link: link.clone(), life, buffer: VecDeque::new(), buffered: 0 };
-    (ClientEnd(link.clone()), server, Cutter(link))
+    let up = Pipe::new(line.bytes_max, line.latency_ms, dice.fork());
+    let down = Pipe::new(line.bytes_max, line.latency_ms, dice.fork());
+    let link = Arc::new(Link { up, down });
+    let client = ClientEnd { link: link.clone(), read: Mutex::default() };
+    (client, ServerEnd { link: link.clone(), life }, Cutter(link))
 }
 
 /// The client's end.
-pub struct ClientEnd(Arc<Link>);
+pub struct ClientEnd {
+    link: Arc<Link>,
+    /// What came and is not yet a whole frame.
+    read: Mutex<BytesMut>,
+}
 
 impl ClientEnd {
     /// The next frame but pings, which are answered; `None` when it is over.
     pub async fn receive(&self) -> Option<Frame> {
         loop {
-            match self.0.down.pop().await? {
+            let whole = next_frame(&mut self.read.lock());
+            match whole {
                 // An answer that finds no place is late, as in life.
-                Frame::Ping => self.0.up.push(Frame::Pong).await.ok()?,
-                frame => return Some(frame),
+                Some(Frame::Ping) => self.link.up.push(Frame::Pong).await.ok()?,
+                Some(frame) => return Some(frame),
+                None => {
+                    let bytes = self.link.down.pop().await?;
+                    self.read.lock().extend_from_slice(&bytes);
+                }
             }
         }
     }
 
     /// Sends; an error if it is over.
     pub async fn send(&self, frame: Frame) -> Result<(), Gone> {
-        self.0.up.push(frame).await
+        self.link.up.push(frame).await
     }
 }
 
 impl Drop for ClientEnd {
     fn drop(&mut self) {
-        self.0.up.close();
-        self.0.down.cut();
+        self.link.up.close();
+        self.link.down.cut();
     }
 }
 
-/// The server's end.
+/// A server's frame, if it is there whole: final, not masked and of the kinds that servers send.
+fn next_frame(read: &mut BytesMut) -> Option<Frame> {
+    let (first, short) = (*read.first()?, *read.get(1)?);
+    let (header, length) = match short {
+        0..=125 => (2, u64::from(short)),
+        126 => (4, u64::from(u16::from_be_bytes(read.get(2..4)?.try_into().ok()?))),
+        127 => (10, u64::from_be_bytes(read.get(2..10)?.try_into().ok()?)),
+        _ => panic!("a server masks nothing"),
+    };
+    let end = header + usize::try_from(length).expect("frames are small");
+    let payload = read.get(header..end)?;
+    let frame = match first {
+        0x81 => Frame::Text(String::from_utf8(payload.to_vec()).expect("text is UTF-8")),
+        0x88 => Frame::Close(payload.get(..2).map_or(1005, |code| u16::from_be_bytes([code[0], code[1]]))),
+        0x89 => Frame::Ping,
+        0x8a => Frame::Pong,
+        other => panic!("no frame of a server begins with {other:#x}"),
+    };
+    read.advance(end);
+    Some(frame)
+}
+
+/// The server's end, from which it reads.
 pub struct ServerEnd {
     link: Arc<Link>,
     life: Arc<Life>,
-    buffer: VecDeque<Frame>,
-    buffered: usize,
+}
+
+/// The same, into which it writes.
+struct ServerWire {
+    link: Arc<Link>,
+    life: Arc<Life>,
 }
 
 impl ServerEnd {
-    async fn buffer(&mut self, frame: Frame) -> Result<(), Gone> {
-        self.buffered += frame.bytes();
-        self.buffer.push_back(frame);
-        if self.buffered > WRITE_BUFFER_BYTES { self.flush().await } else { Ok(()) }
+    /// Where the server writes.
+    pub fn wire(&self) -> Arc<dyn Wire> {
+        Arc::new(ServerWire { link: self.link.clone(), life: self.life.clone() })
     }
 }
 
-impl Transport for ServerEnd {
+impl Inlet for ServerEnd {
     async fn receive(&mut self) -> Result<Received, End> {
         let frame = self.link.up.pop().await;
         // Popped by the dead is lost with them.
@@ -217,35 +302,42 @@ impl Transport for ServerEnd {
         match frame {
             Some(Frame::Text(text)) => Ok(Received::Text(text)),
             Some(Frame::Binary) => Err(End::Close(CloseReason::BinaryFrame)),
-            Some(Frame::Ping | Frame::Pong) => Ok(Received::Alive),
-            Some(Frame::Close(_)) | None => Err(End::Gone),
+            Some(Frame::Ping) => Ok(Received::Ping(Bytes::new())),
+            Some(Frame::Pong) => Ok(Received::Alive),
+            Some(Frame::Close(code)) => Err(End::Goodbye(Some(code))),
+            None => Err(End::Gone),
         }
     }
+}
 
-    async fn feed(&mut self, frame: Utf8Bytes) -> Result<(), Gone> {
-        self.buffer(Frame::Text(frame)).await
-    }
-
-    async fn feed_ping(&mut self) -> Result<(), Gone> {
-        self.buffer(Frame::Ping).await
-    }
-
-    async fn flush(&mut self) -> Result<(), Gone> {
-        while let Some(frame) = self.buffer.front().cloned() {
-            self.life.live().await;
-            self.link.down.push(frame.clone()).await?;
-            self.buffer.pop_front();
-            self.buffered -= frame.bytes();
+impl Wire for ServerWire {
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        if !self.life.step() {
+            return Err(io::ErrorKind::ConnectionReset.into());
         }
-        Ok(())
+        let mut state = self.link.down.state.lock();
+        if state.closed {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        let room = self.link.down.bytes_max.saturating_sub(state.bytes);
+        if room == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).take(room).collect();
+        let written = bytes.len();
+        self.link.down.put(&mut state, bytes.into());
+        drop(state);
+        self.link.down.changed.notify_waiters();
+        Ok(written)
     }
 
-    async fn close(&mut self, reason: CloseReason) {
-        self.buffer.push_back(Frame::Close(reason.code()));
-        self.buffered += 8;
-        if self.flush().await.is_ok() {
-            while self.link.up.pop().await.is_some() {}
+    fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut state = self.link.down.state.lock();
+        if state.closed || state.bytes < self.link.down.bytes_max {
+            return Poll::Ready(Ok(()));
         }
+        state.writer = Some(context.waker().clone());
+        Poll::Pending
     }
 }
 

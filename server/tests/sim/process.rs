@@ -28,7 +28,7 @@ use server::{
     },
     emotes::Emotes,
     following::{self, Following},
-    gateway::{self, Gateway, connection, registry::Registry},
+    gateway::{self, Gateway, connection, registry::Registry, shard::Shards},
     limits::{self, Limits},
     persist::Marks,
     rooms::{Directory, feed::RingLimits, ticker},
@@ -48,6 +48,8 @@ const SECRET: &str = "only for simulated tokens, of which nobody else ever hears
 const TOKEN_TTL: Duration = Duration::from_secs(7 * 24 * 3600);
 /// As in the settings' default.
 pub const HEARTBEAT: Duration = Duration::from_secs(30);
+/// As on a machine of two cores.
+const SHARDS: usize = 2;
 /// How far the feed of a process may be behind what it has heard of a shared log: some reads of 100 ms, and pauses of a
 /// second after those that failed.
 const TAIL_LAG: Duration = Duration::from_secs(6);
@@ -194,7 +196,8 @@ async fn serve(
                     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
                     let place = process.gateway.limits.connections.take(address);
                     let place = place.expect("there is no limit");
-                    let serve = connection::serve(process.gateway.clone(), end, place);
+                    let wire = end.wire();
+                    let serve = connection::serve(process.gateway.clone(), end, wire, place);
                     let serve = process.gateway.tasks.track_future(serve);
                     tasks.spawn(async move {
                         serve.await;
@@ -263,6 +266,14 @@ async fn boot(
             None
         });
     }
+    let shards = Shards::new(SHARDS, HEARTBEAT, &world);
+    for shard in shards.all() {
+        let shard = shard.clone();
+        tasks.spawn(async move {
+            shard.run().await;
+            None
+        });
+    }
     let limits = Arc::new(Limits::new(limits::Options {
         user_messages_per_second: 0.0,
         user_message_burst: 0,
@@ -279,6 +290,7 @@ async fn boot(
         accounts,
         limits,
         registry,
+        shards,
         world,
         options: gateway::Options {
             heartbeat: HEARTBEAT,

@@ -44,8 +44,8 @@ fn feed(messages_max: usize) -> Arc<Feed> {
 }
 
 /// The seqs of all messages in some frames, as a client would read them.
-fn seqs(frames: &[Utf8Bytes]) -> Vec<u64> {
-    let parse = |frame: &Utf8Bytes| serde_json::from_str::<ServerFrame>(frame.as_str()).unwrap();
+fn seqs(frames: &[Bytes]) -> Vec<u64> {
+    let parse = |frame: &Bytes| serde_json::from_slice::<ServerFrame>(frame::payload(frame)).unwrap();
     let messages = frames.iter().flat_map(|frame| match parse(frame) {
         ServerFrame::Messages { room, messages, skipped: 0 } if room == "bestie" => messages,
         ServerFrame::Room { .. } => vec![],
@@ -54,9 +54,12 @@ fn seqs(frames: &[Utf8Bytes]) -> Vec<u64> {
     messages.map(|m| m.seq.0).collect()
 }
 
+/// Everything that is before the cursor, which goes past it.
 fn pull(feed: &Feed, cursor: &mut Cursor) -> (Option<Gap>, Vec<u64>) {
-    let mut frames = Vec::new();
-    let gap = feed.pull(cursor, &mut frames, usize::MAX);
+    let (gap, batch) = feed.pull(cursor, usize::MAX);
+    let frames: Vec<Bytes> = batch.steps().iter().map(|step| step.frame.clone()).collect();
+    *cursor = batch.end();
+    assert!(!feed.has_more(cursor));
     (gap, seqs(&frames))
 }
 
@@ -164,10 +167,11 @@ fn a_large_batch_travels_in_several_frames_and_turns() {
     let mut all = Vec::new();
     let mut turns = 0;
     while feed.has_more(&cursor) {
-        let mut frames = Vec::new();
-        assert_eq!(feed.pull(&mut cursor, &mut frames, 1), None);
-        assert_eq!(frames.len(), 1, "one frame always fits a turn");
-        all.append(&mut seqs(&frames));
+        let (gap, batch) = feed.pull(&mut cursor, 1);
+        assert_eq!(gap, None);
+        let [step] = batch.steps() else { panic!("one frame always fits a turn, and no more") };
+        cursor.pass(step);
+        all.append(&mut seqs(std::slice::from_ref(&step.frame)));
         turns += 1;
     }
     assert_eq!(turns, 3);
@@ -175,22 +179,78 @@ fn a_large_batch_travels_in_several_frames_and_turns() {
 }
 
 #[test]
-fn viewers_are_counted_and_woken_until_they_leave() {
+fn what_stands_side_by_side_travels_as_one_frame_and_keeps_its_order() {
+    let feed = feed(10_000);
+    let mut cursor = feed.latest(0).cursor;
+    for seq in 1..=3 {
+        feed.publish(&messages([seq]));
+    }
+    let room = ServerFrame::Room {
+        room: "bestie".into(),
+        settings: Default::default(),
+        viewers: 1,
+        messages_per_second: 0.0,
+        pinned: None,
+    };
+    feed.publish_frame(room.to_json());
+    feed.publish(&messages(4..=5));
+    feed.publish(&messages(6..=210));
+    let (_, batch) = feed.pull(&mut cursor, usize::MAX);
+    let frames: Vec<Vec<u64>> =
+        batch.steps().iter().map(|step| seqs(std::slice::from_ref(&step.frame))).collect();
+    // A frame holds two hundred; what is one batch in the ring is not taken apart.
+    let expected = [vec![1, 2, 3], vec![], (4..=5).collect(), (6..=205).collect(), (206..=210).collect()];
+    assert_eq!(frames, expected);
+    // Whoever stops between two frames goes on there.
+    cursor.pass(&batch.steps()[0]);
+    assert_eq!(pull(&feed, &mut cursor), (None, (4..=210).collect()));
+}
+
+#[test]
+fn a_room_full_of_its_own_frames_does_not_make_a_write_endless() {
+    let feed = feed(10_000);
+    let mut cursor = feed.latest(0).cursor;
+    for _ in 0..100 {
+        feed.publish_frame("{}".into());
+    }
+    let (_, batch) = feed.pull(&mut cursor, usize::MAX);
+    assert_eq!(batch.steps().len(), batch::STEPS_MAX);
+    cursor.pass(&batch.steps()[0]);
+    assert!(feed.has_more(&cursor));
+}
+
+#[test]
+fn viewers_are_counted_until_they_leave() {
     let feed = feed(10);
-    let (a, b) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let first = feed.subscribe(a.clone());
-    let second = feed.subscribe(b.clone());
+    let (first, second) = (feed.subscribe(), feed.subscribe());
     assert_eq!(feed.viewers(), 2);
     drop(first);
-    feed.publish(&messages([1]));
     assert_eq!(feed.viewers(), 1);
-    let woken = |n: &Notify| futures_util::FutureExt::now_or_never(n.notified()).is_some();
-    assert_eq!((woken(&a), woken(&b)), (false, true));
-    // The free slot is used again.
-    let third = feed.subscribe(a);
-    assert_eq!(feed.wakers.lock().slots.len(), 2);
-    drop((second, third));
+    drop(second);
     assert_eq!(feed.viewers(), 0);
+}
+
+#[derive(Default)]
+struct Ear(AtomicU64);
+
+impl Listener for Ear {
+    fn news(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn who_listens_is_told_until_it_listens_no_more() {
+    let feed = feed(10);
+    let (a, b) = (Arc::new(Ear::default()), Arc::new(Ear::default()));
+    feed.listen(a.clone());
+    feed.listen(b.clone());
+    feed.publish(&messages([1]));
+    feed.unlisten(&(a.clone() as Arc<dyn Listener>));
+    feed.publish_frame("{}".into());
+    feed.publish(&messages([1]));
+    let told = |ear: &Ear| ear.0.load(Ordering::Relaxed);
+    assert_eq!((told(&a), told(&b)), (1, 2), "what was published before is no news");
 }
 
 #[test]
@@ -279,10 +339,14 @@ fn the_frame_about_it_comes_after_the_messages_before_it() {
         ServerFrame::Deleted { room: "bestie".into(), ids: vec![messages([1])[0].message.id] }.to_json();
     feed.retract(&|place| place.seq == Seq(1), Some(frame.clone()));
     feed.publish(&messages([3]));
-    let mut frames = Vec::new();
-    assert_eq!(feed.pull(&mut cursor, &mut frames, usize::MAX), None);
+    let (gap, batch) = feed.pull(&mut cursor, usize::MAX);
+    assert_eq!(gap, None);
+    let frames: Vec<Bytes> = batch.steps().iter().map(|step| step.frame.clone()).collect();
     assert_eq!(frames.len(), 3);
-    assert_eq!((seqs(&frames[..1]), frames[1].as_str(), seqs(&frames[2..])), (vec![2], &frame[..], vec![3]));
+    assert_eq!(
+        (seqs(&frames[..1]), frame::payload(&frames[1]), seqs(&frames[2..])),
+        (vec![2], frame.as_bytes(), vec![3])
+    );
 }
 
 #[test]

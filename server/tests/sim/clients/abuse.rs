@@ -22,14 +22,14 @@ pub async fn run(sim: Arc<Sim>, dice: Dice) {
                 _ => {
                     for _ in 0..dice.pick(&[1, 400]) {
                         let ping = r#"{"type":"ping","id":"x"}"#.to_owned();
-                        if connection.end.send(Frame::Text(ping.into())).await.is_err() {
+                        if connection.end.send(Frame::Text(ping)).await.is_err() {
                             break;
                         }
                     }
                     r#"{"type":"leave","room":"nowhere"}"#.to_owned()
                 }
             };
-            let frame = if dice.percent(2) { Frame::Binary } else { Frame::Text(text.into()) };
+            let frame = if dice.percent(2) { Frame::Binary } else { Frame::Text(text) };
             let sent = tokio::time::timeout(ANSWER_MAX, connection.end.send(frame)).await;
             if !matches!(sent, Ok(Ok(()))) {
                 break;
