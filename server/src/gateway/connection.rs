@@ -276,7 +276,7 @@ impl<I: Inlet> Connection<I> {
                     user: identity.user.clone().into(),
                     expires_at: identity.expires_at.0,
                 };
-                self.outlet().expires(identity.expires_at);
+                self.outlet().authed(&identity.user.username, identity.expires_at);
                 let again = self.session.identity().is_some();
                 self.session.authed(identity);
                 self.reply(&frame);
@@ -337,7 +337,8 @@ impl<I: Inlet> Connection<I> {
         );
         let banned = self.session.identity().and_then(|identity| room.banned_frame(identity.user.id));
         frames.extend(banned.map(|frame| frame::text(&frame.to_json())));
-        self.outlet().read(room.feed.clone(), snapshot.cursor, frames);
+        let cursor = snapshot.cursor.of_kind(join.feed);
+        self.outlet().read(room.feed.clone(), cursor, frames);
         self.session.joined(join.room.clone());
         self.reading.push(Reading { slug: join.room, room, _seat: seat });
     }

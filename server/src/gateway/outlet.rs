@@ -58,6 +58,8 @@ struct Out {
     stuck: Option<Instant>,
     /// The connection waits for the frames to be written.
     is_awaited: bool,
+    /// The username of who reads.
+    viewer: Option<Box<str>>,
     /// When the token ends.
     expires_at: Option<Millis>,
     /// When anything last came from the other side.
@@ -78,7 +80,7 @@ pub struct Outlet {
 }
 
 /// Batches that were put together in this turn, for all who stand at the same place.
-pub type Batches = Vec<(Arc<Feed>, u64, Arc<Batch>)>;
+pub type Batches = Vec<(Arc<Feed>, Cursor, Arc<Batch>)>;
 
 /// Places of which a turn keeps the batch: late ones are few, and further ones are put together again.
 const BATCHES_MAX: usize = 32;
@@ -148,9 +150,11 @@ impl Outlet {
         self.out.lock().heard = Some(Instant::now());
     }
 
-    /// When the log-in ends.
-    pub fn expires(&self, at: Millis) {
-        self.out.lock().expires_at = Some(at);
+    /// Who reads, and when the log-in ends.
+    pub fn authed(&self, username: &str, until: Millis) {
+        let mut out = self.out.lock();
+        out.viewer = Some(username.into());
+        out.expires_at = Some(until);
     }
 
     /// Is little enough of its own left to write that more may be asked for?
@@ -179,10 +183,10 @@ impl Outlet {
         if out.over.is_some() || out.stuck.is_some() {
             return false;
         }
-        let Out { own, own_bytes, readings, .. } = &mut *out;
+        let Out { own, own_bytes, readings, viewer, .. } = &mut *out;
         let mut pulled = Vec::with_capacity(readings.len());
         for Reading { feed, cursor } in readings {
-            pulled.push(batch(batches, feed, cursor, |gap| {
+            pulled.push(batch(batches, feed, cursor, viewer.as_deref(), |gap| {
                 metrics::counter!("twitchy_gaps_total").increment(1);
                 let gap = ServerFrame::Gap { room: feed.slug().to_owned(), from: gap.from, to: gap.to };
                 let gap = frame::text(&gap.to_json());
@@ -216,10 +220,6 @@ impl Outlet {
         fanout.bytes += written as u64;
         let mut left = out.take(written);
         'rooms: for (reading, batch) in out.readings.iter_mut().zip(&pulled) {
-            if batch.steps().is_empty() {
-                // Nothing, or only what was taken away.
-                reading.cursor = batch.end();
-            }
             for step in batch.steps() {
                 if left == 0 {
                     break 'rooms;
@@ -234,6 +234,8 @@ impl Outlet {
                 }
                 left -= step.frame.len();
             }
+            // With what comes after its last frame and is not shown.
+            reading.cursor = batch.end();
         }
         out.tell_if_written(&self.signals);
         if written < asked {
@@ -311,24 +313,32 @@ fn batch(
     batches: &mut Batches,
     feed: &Arc<Feed>,
     cursor: &mut Cursor,
-    on_gap: impl FnOnce(Gap),
+    viewer: Option<&str>,
+    mut on_gap: impl FnMut(Gap),
 ) -> Arc<Batch> {
-    let known = |batches: &Batches, next| {
-        let found = batches.iter().find(|(of, at, _)| *at == next && Arc::ptr_eq(of, feed));
-        found.map(|(.., batch)| batch.clone())
+    let mut pull = |cursor: &mut Cursor, viewer| {
+        let (gap, batch) = feed.pull(cursor, viewer, PULL_BYTES_MAX);
+        if let Some(gap) = gap {
+            on_gap(gap);
+        }
+        Arc::new(batch)
     };
-    if let Some(batch) = known(batches, cursor.next()) {
-        return batch;
+    let known = batches.iter().find(|(of, at, _)| at.sees_the_same(cursor) && Arc::ptr_eq(of, feed));
+    let batch = match known {
+        Some((.., batch)) => batch.clone(),
+        None => {
+            let batch = pull(cursor, None);
+            if batches.len() < BATCHES_MAX {
+                batches.push((feed.clone(), *cursor, batch.clone()));
+            }
+            batch
+        }
+    };
+    // Rare: what concerns one viewer alone is put together for that viewer alone.
+    match viewer.filter(|viewer| batch.concerns(viewer)) {
+        None => batch,
+        viewer => pull(cursor, viewer),
     }
-    let (gap, batch) = feed.pull(cursor, PULL_BYTES_MAX);
-    if let Some(gap) = gap {
-        on_gap(gap);
-    }
-    let batch = Arc::new(batch);
-    if batches.len() < BATCHES_MAX {
-        batches.push((feed.clone(), cursor.next(), batch.clone()));
-    }
-    batch
 }
 
 impl Out {

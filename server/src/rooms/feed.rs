@@ -6,17 +6,19 @@
 //! Start with [`Feed::publish`] and [`Feed::pull`]; [`batch`] is what one write takes.
 
 pub mod batch;
+mod sample;
 
 use crate::websocket::frame;
 use batch::Batch;
 use bytes::Bytes;
-use chat::message::Logged;
+use chat::message::{Logged, Styled};
 use parking_lot::{Mutex, RwLock};
 use protocol::{
-    frames,
+    frames::{self, FeedKind},
     ids::{MessageId, Seq, UserId},
     limits::HISTORY_MAX,
 };
+use sample::{Sampler, Shown};
 use std::{
     collections::VecDeque,
     ops::Range,
@@ -50,7 +52,8 @@ struct Item {
     last: Option<Seq>,
 }
 
-/// Where a message stands in a batch, and what tells whether it is to be taken away.
+/// Where a message stands in a batch, what tells whether it is to be taken away, and to whom it is shown.
+#[derive(Clone)]
 pub struct Place {
     /// Its place in the room's order.
     pub seq: Seq,
@@ -59,6 +62,9 @@ pub struct Place {
     /// Who said it.
     pub author: UserId,
     json: Range<usize>,
+    shown: Shown,
+    /// Whose own it is, whom it mentions and whom it answers, if it is not shown to all; they get it besides.
+    concerns: Box<[Box<str>]>,
 }
 
 struct Ring {
@@ -74,6 +80,7 @@ struct Ring {
     complete_after: Seq,
     /// The newest message.
     last: Seq,
+    sampler: Sampler,
 }
 
 /// A viewer's place in the feed.
@@ -81,6 +88,9 @@ struct Ring {
 pub struct Cursor {
     next: u64,
     last: Seq,
+    kind: FeedKind,
+    /// Messages that were left out since the last frame.
+    skipped: u64,
 }
 
 /// What a viewer did not get: messages after `from` up to `to`.
@@ -117,7 +127,7 @@ impl Encoded {
 
     /// As JSON.
     pub fn json(&self) -> &str {
-        self.item.text(self.item.messages[self.index].json.clone())
+        self.item.json(&self.item.messages[self.index])
     }
 }
 
@@ -168,6 +178,7 @@ impl Feed {
                 bytes: 0,
                 complete_after: Seq(0),
                 last: Seq(0),
+                sampler: Sampler::default(),
             }),
             listeners: Mutex::default(),
             viewers: AtomicU64::new(0),
@@ -195,7 +206,11 @@ impl Feed {
             return;
         }
         for batch in messages[new..].chunks(FRAME_MESSAGES_MAX) {
-            self.push(encode(&self.slug, batch));
+            let shown: Vec<Shown> = {
+                let sampler = &mut self.ring.write().sampler;
+                batch.iter().map(|logged| sampler.choose(&logged.message)).collect()
+            };
+            self.push(encode(&self.slug, batch, &shown));
         }
         self.wake();
         self.progress.notify_waiters();
@@ -291,9 +306,10 @@ impl Feed {
         })
     }
 
-    /// What lies before the cursor, up to about `bytes_max`; the cursor itself moves only as what is in the batch gets
+    /// What lies before the cursor, up to about `bytes_max` (of a sample, which is small, all); the cursor itself moves only as what is in the batch gets
     /// written ([`Cursor::pass`]). `Some` gap if it had fallen off the ring; then it stands at the ring's beginning.
-    pub fn pull(&self, cursor: &mut Cursor, bytes_max: usize) -> (Option<Gap>, Batch) {
+    /// Of a sample, `viewer` also gets what concerns it.
+    pub fn pull(&self, cursor: &mut Cursor, viewer: Option<&str>, bytes_max: usize) -> (Option<Gap>, Batch) {
         let ring = self.ring.read();
         #[cfg(feature = "broken")]
         if event_log::broken::Fault::SilentGap.is_on() && cursor.next < ring.first {
@@ -309,9 +325,10 @@ impl Feed {
             }
         }
         let skip = usize::try_from(cursor.next - ring.first).unwrap_or(usize::MAX);
+        let bytes_max = if cursor.kind == FeedKind::Full { bytes_max } else { usize::MAX };
         let items: Vec<Arc<Item>> = batch::up_to(ring.items.iter().skip(skip), bytes_max).cloned().collect();
         drop(ring);
-        (gap, Batch::of(&self.slug, &items, *cursor))
+        (gap, Batch::of(&self.slug, &items, *cursor, viewer))
     }
 
     /// Has the cursor anything left to pull?
@@ -373,7 +390,12 @@ impl Feed {
 
 impl Ring {
     fn head(&self) -> Cursor {
-        Cursor { next: self.first + self.items.len() as u64, last: self.last }
+        Cursor {
+            next: self.first + self.items.len() as u64,
+            last: self.last,
+            kind: FeedKind::Full,
+            skipped: 0,
+        }
     }
 
     /// Items keep their numbers, so cursors stay where they are.
@@ -427,9 +449,9 @@ impl Item {
         if left.is_empty() {
             return Some(Self { frame: Bytes::new(), messages: Box::default(), last: self.last });
         }
-        let text = frames::messages_frame(slug, left.iter().map(|place| self.text(place.json.clone())), 0);
+        let text = frames::messages_frame(slug, left.iter().map(|place| self.json(place)), 0);
         let frame = frame::text(&text);
-        let messages = places(&frame, &text, left.iter().map(|p| (p.seq, p.id, p.author, p.json.len())));
+        let messages = places(&frame, &text, left.into_iter().cloned());
         Some(Self { frame, messages, last: self.last })
     }
 
@@ -438,52 +460,62 @@ impl Item {
         std::str::from_utf8(&self.frame[part]).expect("it was encoded from a string")
     }
 
-    /// All messages as they stand in the frame, with the commas between them.
-    fn all_messages(&self) -> &str {
-        match &*self.messages {
-            [] => "",
-            [first, .., last] => self.text(first.json.start..last.json.end),
-            [only] => self.text(only.json.clone()),
-        }
+    /// A message as it stands in the frame.
+    fn json(&self, place: &Place) -> &str {
+        self.text(place.json.clone())
     }
 }
 
 impl Cursor {
-    /// Which items come next. Cursors of one feed that stand at the same number have the same before them.
-    pub fn next(&self) -> u64 {
-        self.next
+    /// The same place, for this part of the messages.
+    pub fn of_kind(self, kind: FeedKind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// Have two cursors of one feed the same before them?
+    pub fn sees_the_same(&self, other: &Self) -> bool {
+        (self.next, self.kind, self.skipped) == (other.next, other.kind, other.skipped)
     }
 }
 
-/// Where messages of these lengths stand in a frame around a text made of them.
-fn places(
-    frame: &Bytes,
-    text: &str,
-    messages: impl Iterator<Item = (Seq, MessageId, UserId, usize)>,
-) -> Box<[Place]> {
+/// Where messages stand in a frame around a text made of them; of where they stood, only the lengths count.
+fn places(frame: &Bytes, text: &str, messages: impl Iterator<Item = Place>) -> Box<[Place]> {
     let bracket = text.find('[').map_or(0, |bracket| bracket + 1);
     let mut at = frame.len() - text.len() + bracket;
     messages
-        .map(|(seq, id, author, len)| {
-            let place = Place { seq, id, author, json: at..at + len };
-            at = place.json.end + 1;
-            place
+        .map(|place| {
+            let json = at..at + place.json.len();
+            at = json.end + 1;
+            Place { json, ..place }
         })
         .collect()
 }
 
 /// Encodes a batch once; remembers where each message stands, so that history can be cut out of it.
-fn encode(slug: &str, batch: &[Logged]) -> Item {
+fn encode(slug: &str, batch: &[Logged], shown: &[Shown]) -> Item {
     let json: Vec<String> = batch
         .iter()
         .map(|m| serde_json::to_string(&m.to_frame_message()).expect("a message has only string keys"))
         .collect();
     let text = frames::messages_frame(slug, json.iter().map(String::as_str), 0);
     let frame = frame::text(&text);
-    let each = batch.iter().zip(&json);
-    let messages =
-        places(&frame, &text, each.map(|(m, json)| (m.seq, m.message.id, m.message.author.id, json.len())));
+    let each = batch.iter().zip(&json).zip(shown).map(|((logged, json), shown)| Place {
+        seq: logged.seq,
+        id: logged.message.id,
+        author: logged.message.author.id,
+        json: 0..json.len(),
+        shown: *shown,
+        concerns: if shown.everywhere() { Box::default() } else { concerned(&logged.message) },
+    });
+    let messages = places(&frame, &text, each);
     Item { frame, messages, last: batch.last().map(|m| m.seq) }
+}
+
+/// The usernames of those who get a message though it is left out of what all get.
+fn concerned(message: &Styled) -> Box<[Box<str>]> {
+    let answered = message.reply_to.iter().map(|parent| &parent.username);
+    let all = [&message.author.username].into_iter().chain(&message.mentions).chain(answered);
+    all.map(|name| name.as_str().into()).collect()
 }
 
 #[cfg(test)]

@@ -233,7 +233,7 @@ async fn who_takes_nothing_is_given_up_though_it_talks() {
 async fn a_log_in_that_ends_ends_the_connection() {
     let viewer = viewer(1_000_000);
     let run = tokio::spawn(viewer.shards.all()[0].clone().run());
-    viewer.outlet().expires(Millis(1));
+    viewer.outlet().authed("ada", Millis(1));
     tokio::time::sleep(HEARTBEAT * 2).await;
     assert_eq!(viewer.outlet().over(), Some(End::Close(CloseReason::SessionOver)));
     run.abort();

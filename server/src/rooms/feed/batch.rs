@@ -1,13 +1,14 @@
 //! What one write to a viewer takes from the ring: frames, and where the cursor stands after each.
 //!
 //! Batches of messages that stand side by side travel as one frame, put together once for all viewers at the same
-//! place: less to write, and less to read for a browser.
+//! place: less to write, and less to read for a browser. Of a sample only what is shown is in it, and how much is not; who is
+//! concerned by what is left out gets a frame of its own.
 
-use super::{Cursor, FRAME_MESSAGES_MAX, Item};
+use super::{Cursor, FRAME_MESSAGES_MAX, Item, Place};
 use crate::websocket::frame;
 use bytes::Bytes;
 use protocol::frames;
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 /// Frames of one batch at most: what one vectored write takes besides a few frames of the connection's own. A room's own
 /// frames (`deleted`, `room`) cannot be put together, so there could be many.
@@ -18,6 +19,8 @@ pub const STEPS_MAX: usize = 16;
 pub struct Batch {
     steps: Vec<Step>,
     end: Cursor,
+    /// Whom something concerns that is left out.
+    concerned: HashSet<Box<str>>,
 }
 
 /// One frame.
@@ -45,40 +48,76 @@ pub(super) fn up_to<'a>(
 
 impl Batch {
     /// Puts the items after a cursor together.
-    pub(super) fn of(slug: &str, items: &[Arc<Item>], from: Cursor) -> Self {
-        let mut steps: Vec<Step> = Vec::new();
-        let (mut at, mut rest) = (from, items);
-        while let [first, ..] = rest {
-            if first.frame.is_empty() {
-                // All of it was taken away: it is passed together with what stands before it, or else after.
-                at.pass_over(&rest[..1]);
-                if let Some(step) = steps.last_mut() {
-                    step.to = at;
-                }
+    pub(super) fn of(slug: &str, items: &[Arc<Item>], from: Cursor, viewer: Option<&str>) -> Self {
+        let is_shown = |place: &Place| {
+            place.shown.is_in(from.kind)
+                || viewer.is_some_and(|name| place.concerns.iter().any(|c| **c == *name))
+        };
+        let mut batch = Self { steps: Vec::new(), end: from, concerned: HashSet::new() };
+        let mut rest = items;
+        while let [first, ..] = rest
+            && batch.steps.len() < STEPS_MAX
+        {
+            if first.last.is_none() {
+                batch.end.next += 1;
+                batch.push(first.frame.clone(), 0);
                 rest = &rest[1..];
                 continue;
             }
-            if steps.len() == STEPS_MAX {
-                break;
-            }
-            let mut messages = first.messages.len();
-            let more = rest[1..].iter().take_while(|item| {
-                messages += item.messages.len();
-                !first.messages.is_empty() && !item.messages.is_empty() && messages <= FRAME_MESSAGES_MAX
+            // Messages that stand side by side, as many as fit a frame. What was taken away takes no place.
+            let mut shown = 0;
+            let count = |item: &Arc<Item>| item.messages.iter().filter(|place| is_shown(place)).count();
+            let fits = rest.iter().take_while(|item| {
+                shown += if item.last.is_some() { count(item) } else { 0 };
+                item.last.is_some() && shown <= FRAME_MESSAGES_MAX
             });
-            let (run, after) = rest.split_at(1 + more.count());
-            let frame = match run {
-                [only] => only.frame.clone(),
-                many => {
-                    frame::text(&frames::messages_frame(slug, many.iter().map(|item| item.all_messages()), 0))
-                }
-            };
-            at.pass_over(run);
-            let messages = run.iter().map(|item| item.messages.len() as u64).sum();
-            steps.push(Step { frame, messages, to: at });
+            // One always does: no item is longer than a frame.
+            let (run, after) = rest.split_at(fits.count().max(1));
+            batch.put(slug, run, &is_shown);
             rest = after;
         }
-        Self { steps, end: at }
+        batch
+    }
+
+    fn put(&mut self, slug: &str, run: &[Arc<Item>], is_shown: &dyn Fn(&Place) -> bool) {
+        self.end.next += run.len() as u64;
+        self.end.last = run.iter().rev().find_map(|item| item.last).unwrap_or(self.end.last);
+        let places = || run.iter().flat_map(|item| item.messages.iter().map(move |place| (item, place)));
+        let mut shown = 0;
+        for (_, place) in places() {
+            if is_shown(place) {
+                shown += 1;
+            } else {
+                self.end.skipped += 1;
+                self.concerned.extend(place.concerns.iter().cloned());
+            }
+        }
+        if shown == 0 {
+            // What was left out is told by the next frame; what was taken away is passed with the one before.
+            if let Some(step) = self.steps.last_mut().filter(|step| step.to.skipped == self.end.skipped) {
+                step.to = self.end;
+            }
+            return;
+        }
+        let skipped = std::mem::take(&mut self.end.skipped);
+        let frame = match run {
+            [only] if skipped == 0 => only.frame.clone(),
+            _ => {
+                let shown =
+                    places().filter(|(_, place)| is_shown(place)).map(|(item, place)| item.json(place));
+                frame::text(&frames::messages_frame(slug, shown, skipped))
+            }
+        };
+        self.push(frame, shown);
+    }
+
+    fn push(&mut self, frame: Bytes, messages: u64) {
+        self.steps.push(Step { frame, messages, to: self.end });
+    }
+
+    /// Does something concern this viewer that is left out?
+    pub fn concerns(&self, viewer: &str) -> bool {
+        self.concerned.contains(viewer)
     }
 
     /// Its frames, in order.
@@ -96,10 +135,5 @@ impl Cursor {
     /// This frame is written, or as good as: what is left of it is kept with the connection.
     pub fn pass(&mut self, step: &Step) {
         *self = step.to;
-    }
-
-    fn pass_over(&mut self, items: &[Arc<Item>]) {
-        self.next += items.len() as u64;
-        self.last = items.iter().rev().find_map(|item| item.last).unwrap_or(self.last);
     }
 }

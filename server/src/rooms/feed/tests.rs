@@ -10,7 +10,7 @@ use protocol::{
     ids::{RoomId, UserId},
 };
 
-fn message(seq: u64) -> Logged {
+pub(super) fn message(seq: u64) -> Logged {
     let author = Author {
         id: UserId(1),
         username: "ada".into(),
@@ -56,7 +56,7 @@ fn seqs(frames: &[Bytes]) -> Vec<u64> {
 
 /// Everything that is before the cursor, which goes past it.
 fn pull(feed: &Feed, cursor: &mut Cursor) -> (Option<Gap>, Vec<u64>) {
-    let (gap, batch) = feed.pull(cursor, usize::MAX);
+    let (gap, batch) = feed.pull(cursor, None, usize::MAX);
     let frames: Vec<Bytes> = batch.steps().iter().map(|step| step.frame.clone()).collect();
     *cursor = batch.end();
     assert!(!feed.has_more(cursor));
@@ -167,7 +167,7 @@ fn a_large_batch_travels_in_several_frames_and_turns() {
     let mut all = Vec::new();
     let mut turns = 0;
     while feed.has_more(&cursor) {
-        let (gap, batch) = feed.pull(&mut cursor, 1);
+        let (gap, batch) = feed.pull(&mut cursor, None, 1);
         assert_eq!(gap, None);
         let [step] = batch.steps() else { panic!("one frame always fits a turn, and no more") };
         cursor.pass(step);
@@ -195,7 +195,7 @@ fn what_stands_side_by_side_travels_as_one_frame_and_keeps_its_order() {
     feed.publish_frame(room.to_json());
     feed.publish(&messages(4..=5));
     feed.publish(&messages(6..=210));
-    let (_, batch) = feed.pull(&mut cursor, usize::MAX);
+    let (_, batch) = feed.pull(&mut cursor, None, usize::MAX);
     let frames: Vec<Vec<u64>> =
         batch.steps().iter().map(|step| seqs(std::slice::from_ref(&step.frame))).collect();
     // A frame holds two hundred; what is one batch in the ring is not taken apart.
@@ -213,7 +213,7 @@ fn a_room_full_of_its_own_frames_does_not_make_a_write_endless() {
     for _ in 0..100 {
         feed.publish_frame("{}".into());
     }
-    let (_, batch) = feed.pull(&mut cursor, usize::MAX);
+    let (_, batch) = feed.pull(&mut cursor, None, usize::MAX);
     assert_eq!(batch.steps().len(), batch::STEPS_MAX);
     cursor.pass(&batch.steps()[0]);
     assert!(feed.has_more(&cursor));
@@ -339,7 +339,7 @@ fn the_frame_about_it_comes_after_the_messages_before_it() {
         ServerFrame::Deleted { room: "bestie".into(), ids: vec![messages([1])[0].message.id] }.to_json();
     feed.retract(&|place| place.seq == Seq(1), Some(frame.clone()));
     feed.publish(&messages([3]));
-    let (gap, batch) = feed.pull(&mut cursor, usize::MAX);
+    let (gap, batch) = feed.pull(&mut cursor, None, usize::MAX);
     assert_eq!(gap, None);
     let frames: Vec<Bytes> = batch.steps().iter().map(|step| step.frame.clone()).collect();
     assert_eq!(frames.len(), 3);
@@ -366,8 +366,117 @@ fn by_author_and_beyond_the_ring() {
     feed.retract(&|_| true, None);
     assert_eq!(snapshot(&feed.latest(100)), [0; 0]);
     // The ring goes on counting: a batch of nothing leaves it like any other.
-    let mut late = Cursor { next: 0, last: Seq(3) };
+    let mut late = Cursor { next: 0, last: Seq(3), kind: FeedKind::Full, skipped: 0 };
     feed.publish(&messages([41, 42, 43]));
     let (gap, live) = pull(&feed, &mut late);
     assert_eq!((gap, live), (Some(Gap { from: Seq(3), to: Seq(40) }), vec![41, 42, 43]));
+}
+
+/// A storm: a thousand messages in one second, and nothing before it.
+fn storm(feed: &Feed, from: u64) {
+    let batch: Vec<Logged> = (from..from + 1_000)
+        .map(|seq| {
+            let mut logged = message(seq);
+            logged.message.sent_at = Millis(1_000_000 + seq);
+            logged.message.id = MessageId(uuid::Uuid::from_u128(u128::from(seq.wrapping_mul(0x9e37_79b9))));
+            logged.message.author.username = format!("user_{seq}");
+            logged
+        })
+        .collect();
+    for batch in batch.chunks(50) {
+        feed.publish(batch);
+    }
+}
+
+/// The frames before a cursor: the places in each, and how many it says were left out.
+fn frames_of(feed: &Feed, cursor: &mut Cursor, viewer: Option<&str>) -> Vec<(Vec<u64>, u64)> {
+    let (gap, batch) = feed.pull(cursor, viewer, 1);
+    assert_eq!(gap, None);
+    *cursor = batch.end();
+    let parse = |step: &batch::Step| serde_json::from_slice(frame::payload(&step.frame)).unwrap();
+    batch
+        .steps()
+        .iter()
+        .map(|step| match parse(step) {
+            ServerFrame::Messages { messages, skipped, .. } => {
+                assert_eq!(step.messages, messages.len() as u64);
+                (messages.iter().map(|m| m.seq.0).collect(), skipped)
+            }
+            other => panic!("{other:?}"),
+        })
+        .collect()
+}
+
+#[test]
+fn a_sample_says_how_much_it_leaves_out_and_all_together_is_everything() {
+    let feed = feed(10_000);
+    for kind in [FeedKind::Readable, FeedKind::Auto] {
+        let from = feed.last().0 + 1;
+        let (mut cursor, mut full) = (feed.latest(0).cursor.of_kind(kind), feed.latest(0).cursor);
+        storm(&feed, from);
+        let frames = frames_of(&feed, &mut cursor, None);
+        let shown: Vec<u64> = frames.iter().flat_map(|(seqs, _)| seqs.clone()).collect();
+        assert!(shown.len() < 200 && shown.is_sorted(), "{shown:?}");
+        // What came after the last one that is shown is told by the next frame.
+        feed.publish(&[{
+            let mut calm = message(from + 2_000);
+            calm.message.sent_at = Millis(9_000_000);
+            calm
+        }]);
+        let after = frames_of(&feed, &mut cursor, None);
+        assert_eq!(after.len(), 1);
+        let skipped: u64 = frames.iter().chain(&after).map(|(_, skipped)| skipped).sum();
+        assert_eq!(shown.len() as u64 + skipped, 1_000, "{kind:?}");
+        assert!(!feed.has_more(&cursor));
+        assert_eq!(pull(&feed, &mut full).1.len(), 1_001, "the full feed leaves nothing out");
+        feed.publish(&[{
+            let mut calm = message(from + 3_000);
+            calm.message.sent_at = Millis(1);
+            calm
+        }]);
+    }
+}
+
+#[test]
+fn the_same_sample_is_one_frame_for_all_and_who_is_concerned_gets_more() {
+    let feed = feed(10_000);
+    let start = feed.latest(0).cursor.of_kind(FeedKind::Readable);
+    storm(&feed, 1);
+    let (_, shared) = feed.pull(&mut start.clone(), None, 1);
+    let all: Vec<u64> =
+        frames_of(&feed, &mut start.clone(), None).into_iter().flat_map(|(seqs, _)| seqs).collect();
+    let missed = (1..=1_000).find(|seq| !all.contains(seq)).unwrap();
+    let name = format!("user_{missed}");
+    assert!(shared.concerns(&name) && !shared.concerns("somebody"));
+    let frames = frames_of(&feed, &mut start.clone(), Some(&name));
+    let mine: Vec<u64> = frames.iter().flat_map(|(seqs, _)| seqs.clone()).collect();
+    let mut expected = all.clone();
+    expected.push(missed);
+    expected.sort_unstable();
+    assert_eq!(mine, expected, "in the room's order");
+}
+
+#[test]
+fn mentions_and_answers_concern_too() {
+    let mut line = message(1);
+    line.message.mentions = vec!["bob".into()];
+    line.message.reply_to = Some(chat::message::ReplyTo {
+        id: line.message.id,
+        username: "eve".into(),
+        display_name: "Eve".into(),
+        excerpt: String::new(),
+    });
+    let names: Vec<String> = concerned(&line.message).iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["ada", "bob", "eve"]);
+}
+
+#[test]
+fn what_is_taken_away_from_a_sample_is_not_told_as_left_out() {
+    let feed = feed(10_000);
+    let mut cursor = feed.latest(0).cursor.of_kind(FeedKind::Readable);
+    storm(&feed, 1);
+    feed.retract(&|_| true, None);
+    assert_eq!(frames_of(&feed, &mut cursor, None), []);
+    assert!(!feed.has_more(&cursor));
+    assert_eq!(cursor.skipped, 0);
 }
