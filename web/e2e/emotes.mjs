@@ -153,7 +153,7 @@ export async function emotes({ checks, base, shot }) {
       let fails = true;
       const stage = new Stage({
         member: true,
-        rest: (path) => (path === "/rooms/bestie/emotes" && !fails ? { emotes: ALL } : undefined),
+        rest: (path) => (path === "/rooms/bestie/emotes" ? !fails && { emotes: ALL } : undefined),
       });
       const page = await arrive("no emotes", stage);
       await page.getByRole("button", { name: "Emotes", exact: true }).click();

@@ -259,6 +259,51 @@ export async function moderating({ checks, base, shot }) {
       }
     });
 
+    await checks.step("an admin makes a room and an emote, and closes a room with two presses", async () => {
+      const made = { ...ROOM, slug: "newer", title: "Newer" };
+      const usual = answers([]);
+      const rest = (path, request) => {
+        if (path === "/rooms" && request.method() === "POST") return made;
+        if (path.includes("/emotes")) {
+          const emote = { id: "e1", name: "New_One", url: "/emotes/e1", animated: false };
+          return request.method() === "PUT" ? emote : request.method() === "GET" ? { emotes: [emote] } : true;
+        }
+        return usual(path, request);
+      };
+      for (const colorScheme of ["dark", "light"]) {
+        const stage = new Stage({ history: [messageOf("anna", "hello")], member: true, role: "admin", rest });
+        const page = await people.arrive(`admin ${colorScheme}`, { reducedMotion: "reduce", colorScheme });
+        const picture = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>';
+        await page.route("**/emotes/e1", (route) => route.fulfill({ contentType: "image/svg+xml", body: picture }));
+        await stage.play(page);
+        await page.goto(address);
+        await page.getByRole("button", { name: "Moderation" }).click();
+        await panel(page).getByRole("button", { name: "Rooms and emotes…" }).click();
+        await card(page).getByText("New_One").waitFor();
+        await clean(page, `the administration, ${colorScheme}`);
+        await shot(page, `admin-${colorScheme}`);
+        await card(page).getByLabel("Name", { exact: true }).fill("New_One");
+        await card(page)
+          .getByLabel("Picture")
+          .setInputFiles({ name: "a.txt", mimeType: "text/plain", buffer: Buffer.from("no picture") });
+        await card(page).getByText("That is no SVG, PNG, GIF or WebP.").waitFor();
+        check(await card(page).getByRole("button", { name: "Add the emote" }).isDisabled(), "it could be sent");
+        await card(page)
+          .getByLabel("Picture")
+          .setInputFiles({ name: "a.svg", mimeType: "image/svg+xml", buffer: Buffer.from(picture) });
+        await card(page).getByRole("button", { name: "Add the emote" }).click();
+        await until(page, done(stage, "PUT /rooms/bestie/emotes/New_One"), "the emote");
+        await card(page).getByRole("button", { name: "Close this room…" }).click();
+        await card(page).getByRole("button", { name: "Close it" }).click();
+        await until(page, done(stage, "DELETE /rooms/bestie"), "closing it");
+        await card(page).getByLabel("Address").fill("newer");
+        await card(page).getByLabel("Title").fill("Newer");
+        await card(page).getByLabel("Style").fill("plain");
+        await card(page).getByRole("button", { name: "Open the room" }).click();
+        await page.waitForURL("**/r/newer");
+      }
+    });
+
     await checks.step("who is timed out is told where they type, until it is over", async () => {
       const stage = new Stage({ member: true });
       const page = await people.arrive("timed out");

@@ -29,6 +29,16 @@ export class Server {
     return line.replace("ready ", "");
   }
 
+  /** A command on the same data, while the server is down. */
+  async run(...args) {
+    const child = spawn(this.#binary, [...args, "--data", this.#data], {
+      cwd: ROOT,
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+    const [code] = await once(child, "exit");
+    if (code !== 0) throw new Error(`twitchy ${args.join(" ")} ended with ${code}`);
+  }
+
   async end(signal) {
     const gone = once(this.#process, "exit");
     this.#process.kill(signal);

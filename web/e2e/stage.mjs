@@ -33,7 +33,7 @@ export class Stage {
   #socket = null;
   #waiting = [];
 
-  /** `history` is what a join brings; `rest` answers a path with a body, or `null` for never. */
+  /** `history` is what a join brings; `rest` answers a path with a body, `null` for never, `false` for a refusal. */
   constructor({
     history = [],
     rest = () => undefined,
@@ -122,6 +122,7 @@ export class Stage {
 
   #usual(path) {
     if (path === "/rooms") return { rooms: [this.room] };
+    if (path.endsWith("/emotes")) return { emotes: [] };
     if (path.endsWith("/messages")) return { messages: [], next_before: null, next_after: null };
     if (path.endsWith("/preview")) return { text: "Hey bestie!" };
     if (path === "/auth/refresh" || path === "/auth/login")

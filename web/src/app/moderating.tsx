@@ -1,4 +1,5 @@
 import { useMemo } from "react";
+import { Administration } from "../client/administration";
 import { CallProblem } from "../client/problem";
 import { RoomModeration } from "../client/room-moderation";
 import type { RoomSession } from "../client/room-session";
@@ -9,6 +10,7 @@ import type { Services } from "./services";
 
 /** What moderators alone need comes when they do. */
 export const Measures = later(() => import("../features/moderation/measures").then((part) => part.Measures));
+export const AdminSheet = later(() => import("../features/admin/admin-sheet").then((part) => part.AdminSheet));
 export const ModerationPanel = later(() =>
   import("../features/moderation/moderation-panel").then((part) => part.ModerationPanel),
 );
@@ -25,6 +27,7 @@ export function useModerating({ api, toasts }: Services, room: RoomSession) {
       );
     return {
       moderation,
+      administration: new Administration(api),
       remove: (row: MessageRow) =>
         attempt(
           api.deleteMessage(room.slug, row.message.id),

@@ -22,12 +22,13 @@ import { Logo } from "../ui/logo";
 import { useSignal, useSignalPart } from "../ui/use-signal";
 import { AccountBar } from "./account-bar";
 import { MissingPage } from "./missing-page";
-import { Measures, ModerationPanel, useModerating } from "./moderating";
+import { AdminSheet, Measures, ModerationPanel, useModerating } from "./moderating";
 import type { Panel } from "./panels";
 import styles from "./room-screen.module.css";
 import { landingPath, roomPath } from "./routes";
 import type { Services } from "./services";
 import { TalkDock } from "./talk-dock";
+import { useEmotes } from "./use-emotes";
 
 /** Watches the room's numbers by itself, so that they do not render the whole screen. */
 function LiveRail({ room, ...rest }: Omit<ComponentProps<typeof RoomsRail>, "currentViewers"> & { room: RoomSession }) {
@@ -37,7 +38,7 @@ function LiveRail({ room, ...rest }: Omit<ComponentProps<typeof RoomsRail>, "cur
 /** What stands beside the chat. */
 type Side = { kind: "thread"; id: string } | { kind: "calls" } | { kind: "moderation" };
 /** What lies over it. */
-type Over = { kind: "time" } | { kind: "person"; username: string };
+type Over = { kind: "time" } | { kind: "admin" } | { kind: "person"; username: string };
 
 interface Props {
   services: Services;
@@ -55,6 +56,7 @@ export function RoomScreen({ services, slug, open }: Props) {
   const role = useSignalPart(room.vitals, (vitals) => vitals.role);
   const moderating = useModerating(services, room);
   const tools = moderates(role);
+  const book = useEmotes(services, room);
   const calls = useSignal(room.calls);
   const news = useSignal(unread.news);
   const [replyTo, setReplyTo] = useState<ChatMessage | null>(null);
@@ -215,6 +217,7 @@ export function RoomScreen({ services, slug, open }: Props) {
           room={room}
           title={title}
           draft={draft}
+          book={book}
           member={user !== null}
           replyTo={replyTo}
           onReplied={() => setReplyTo(null)}
@@ -239,12 +242,26 @@ export function RoomScreen({ services, slug, open }: Props) {
             toasts={services.toasts}
             role={role}
             onPerson={(username) => setOver({ kind: "person", username })}
+            onAdmin={role === "admin" ? () => setOver({ kind: "admin" }) : null}
             onClose={() => setSide(null)}
           />
         )}
         {side === null && info && <ContextPanel session={room} room={info} />}
       </div>
       {over?.kind === "time" && <TimeSheet room={room} onClose={() => setOver(null)} />}
+      {over?.kind === "admin" && role === "admin" && (
+        <AdminSheet
+          administration={moderating.administration}
+          directory={services.directory}
+          book={book}
+          toasts={services.toasts}
+          slug={slug}
+          title={title}
+          archived={info?.archived ?? false}
+          onEnter={(next) => navigation.go(roomPath(next))}
+          onClose={() => setOver(null)}
+        />
+      )}
       {over?.kind === "person" && (
         <PersonCard
           room={room}

@@ -1,4 +1,5 @@
 import { type RefObject, useMemo, useState } from "react";
+import type { EmoteBook } from "../client/emote-book";
 import type { RoomSession } from "../client/room-session";
 import type { Finder } from "../features/composer/completion";
 import { Composer, type ComposerHandle } from "../features/composer/composer";
@@ -8,7 +9,6 @@ import { later } from "../ui/later";
 import { useSignal, useSignalPart } from "../ui/use-signal";
 import { banText } from "./ban-text";
 import type { Services } from "./services";
-import { useEmotes } from "./use-emotes";
 
 const EmotePicker = later(() => import("../features/emotes/emote-picker").then((part) => part.EmotePicker));
 
@@ -17,6 +17,7 @@ interface Props {
   room: RoomSession;
   title: string;
   draft: Draft;
+  book: EmoteBook;
   member: boolean;
   replyTo: ChatMessage | null;
   onReplied: () => void;
@@ -27,11 +28,10 @@ interface Props {
 }
 
 /** The message box and what it has to know of the room; watches that by itself, so that it renders nothing else. */
-export function TalkDock({ services, room, title, replyTo, onReplied, onSend, ref: composer, ...rest }: Props) {
+export function TalkDock({ services, room, title, book, replyTo, onReplied, onSend, ref: composer, ...rest }: Props) {
   const { talk } = room;
   const { taste } = services;
   const [picking, setPicking] = useState(false);
-  const book = useEmotes(services, room);
   const find = useMemo(
     (): Finder => ({
       people: (part, limit) => room.find(part, limit),

@@ -393,6 +393,7 @@ export class RoomSession implements RoomReader {
         this.roleChanged(frame.you.role);
         return;
       case "left":
+        if (frame.reason === "archived") this.missing();
         return;
     }
   }
@@ -483,11 +484,16 @@ export class RoomSession implements RoomReader {
     }
   }
 
+  /** There is no such room, or none any longer. */
+  private missing(): void {
+    this.cancelJoinWatch();
+    this.phase = "missing";
+    this.publish();
+  }
+
   private refused(frame: FrameOf<"error">): void {
     if (frame.nonce === undefined && (frame.code === "room_not_found" || frame.code === "not_found")) {
-      this.cancelJoinWatch();
-      this.phase = "missing";
-      this.publish();
+      this.missing();
     } else this.talk.refused(frame);
   }
 
@@ -506,8 +512,7 @@ export class RoomSession implements RoomReader {
   }
 
   private viewerChanged(): void {
-    const id = this.session.user?.id ?? null;
-    // A token that was renewed changes nobody.
+    const id = this.session.user?.id ?? null; // A token that was renewed changes nobody.
     if (id === this.viewerId) return;
     this.viewerId = id;
     this.bans.set(null);

@@ -12,8 +12,6 @@ import type { Cancel, Timers } from "./timers";
 const ANSWER_WITHIN_MS = 10_000;
 /** An accepted line whose message did not come (a sampled feed may leave it out) is fetched. */
 const APPEAR_WITHIN_MS = 2_000;
-/** Refusals that mean "not yet", with the time from when on. */
-const NOT_YET = ["slow_mode", "rate_limited"];
 
 /** A line that goes out by itself when its author may speak again. */
 export interface Armed {
@@ -103,6 +101,7 @@ export class Talk {
   discard(nonce: string): string | null {
     const text = this.outbox.get(nonce)?.text ?? null;
     this.outbox.drop(nonce);
+    this.refusal.set(null);
     this.deps.changed();
     return text;
   }
@@ -144,7 +143,7 @@ export class Talk {
       this.outbox.mark(frame.nonce, { status: "failed", code: frame.code });
     }
     this.refusal.set({ code: frame.code, detail: frame.detail, retryAt });
-    if (frame.retry_after_ms !== undefined && NOT_YET.includes(frame.code)) this.wait(frame.retry_after_ms);
+    if (frame.code === "slow_mode" && frame.retry_after_ms !== undefined) this.wait(frame.retry_after_ms);
     this.deps.changed();
   }
 

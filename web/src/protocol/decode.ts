@@ -41,7 +41,11 @@ const frames: { [T in IncomingFrame["type"]]: Shape<Body<T>> } = {
     pinned: withDefault<Body<"joined">["pinned"]>(pinned, null),
     you: (value) => you(value ?? {}),
   }),
-  left: record<Body<"left">>({ room: text }),
+  left: (value) => {
+    const base = record({ room: text })(value);
+    if (!base || !isRecord(value)) return undefined;
+    return value.reason === "archived" ? { ...base, reason: value.reason } : base;
+  },
   messages: record<Body<"messages">>({ room: text, messages: listOf(message), skipped: withDefault(finite, 0) }),
   ack: record<Body<"ack">>({ nonce: text, id: text, seq: decimal, sent_at: finite }),
   error: (value) => {

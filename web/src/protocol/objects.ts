@@ -78,7 +78,12 @@ export const you = record<You>({ role: withDefault(text, "viewer") as Shape<You[
 /** A pinned message carries its room, which the page knows already. */
 export const pinned = nullable(message) as Shape<Room["pinned"]>;
 
-const emote = record<Emote>({ id: text, name: text, url: withDefault(text, ""), animated: withDefault(flag, false) });
+export const emote = record<Emote>({
+  id: text,
+  name: text,
+  url: withDefault(text, ""),
+  animated: withDefault(flag, false),
+});
 
 export const emotesAnswer = record<EmotesAnswer>({ emotes: listOf(emote) });
 

@@ -2,9 +2,9 @@ import { useEffect, useState } from "react";
 import type { RoomModeration } from "../../client/room-moderation";
 import type { LogEntry } from "../../protocol/__generated__/protocol";
 import { Button } from "../../ui/button";
+import { useWork } from "../../ui/use-work";
 import { Entries } from "./entries";
 import styles from "./moderation.module.css";
-import { useWork } from "./use-work";
 
 /** More entries than this are not held on a page; who looks further back starts again from there. */
 const ENTRIES_MAX = 500;

@@ -5,9 +5,9 @@ import type { Role } from "../../protocol/__generated__/protocol";
 import type { Card } from "../../protocol/moderation";
 import { Button } from "../../ui/button";
 import { Field } from "../../ui/field";
+import { useWork } from "../../ui/use-work";
 import { Entries } from "./entries";
 import styles from "./moderation.module.css";
-import { useWork } from "./use-work";
 import { atTime, duration, ROLE_NAMES } from "./words";
 
 const REASON_MAX = 500;

@@ -3,6 +3,7 @@ import type { RoomModeration } from "../../client/room-moderation";
 import type { RoomSession } from "../../client/room-session";
 import type { Toasts } from "../../client/toasts";
 import type { Role, Room } from "../../protocol/__generated__/protocol";
+import { Button } from "../../ui/button";
 import { SidePanel } from "../../ui/side-panel";
 import { LogTab } from "./log-tab";
 import styles from "./moderation.module.css";
@@ -19,11 +20,13 @@ interface Props {
   toasts: Toasts;
   role: Role;
   onPerson: (username: string) => void;
+  /** For admins alone. */
+  onAdmin: (() => void) | null;
   onClose: () => void;
 }
 
 /** Everything a moderator sets and looks up, beside the chat that goes on. */
-export function ModerationPanel({ room, info, moderation, toasts, role, onPerson, onClose }: Props) {
+export function ModerationPanel({ room, info, moderation, toasts, role, onPerson, onAdmin, onClose }: Props) {
   const [tab, setTab] = useState<(typeof TABS)[number]>("Room");
   const id = useId();
   const bar = useRef<HTMLDivElement>(null);
@@ -57,6 +60,7 @@ export function ModerationPanel({ room, info, moderation, toasts, role, onPerson
       </div>
       <div className={styles.tab} role="tabpanel" id={`${id}-panel`} aria-labelledby={`${id}-${tab}`}>
         {tab === "Room" && <RoomTab room={room} info={info} moderation={moderation} toasts={toasts} role={role} />}
+        {tab === "Room" && onAdmin && <Button onClick={onAdmin}>Rooms and emotes…</Button>}
         {tab === "People" && <PeopleTab moderation={moderation} toasts={toasts} role={role} onPerson={onPerson} />}
         {tab === "Phrases" && <PhrasesTab moderation={moderation} />}
         {tab === "Log" && <LogTab moderation={moderation} />}

@@ -4,8 +4,8 @@ import type { Toasts } from "../../client/toasts";
 import type { BannedUser, Role, RoomRole } from "../../protocol/__generated__/protocol";
 import { Button } from "../../ui/button";
 import { Field } from "../../ui/field";
+import { useWork } from "../../ui/use-work";
 import styles from "./moderation.module.css";
-import { useWork } from "./use-work";
 import { atTime, ROLE_NAMES } from "./words";
 
 interface Props {

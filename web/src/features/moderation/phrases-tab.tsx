@@ -4,8 +4,8 @@ import type { BlockedPhrase } from "../../protocol/__generated__/protocol";
 import { Button } from "../../ui/button";
 import { Check } from "../../ui/choice";
 import { Field } from "../../ui/field";
+import { useWork } from "../../ui/use-work";
 import styles from "./moderation.module.css";
-import { useWork } from "./use-work";
 
 const PHRASE_MAX = 200;
 

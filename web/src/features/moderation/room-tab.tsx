@@ -7,8 +7,8 @@ import { Button } from "../../ui/button";
 import { Check, Choice } from "../../ui/choice";
 import { Field } from "../../ui/field";
 import { useSignalPart } from "../../ui/use-signal";
+import { useWork } from "../../ui/use-work";
 import styles from "./moderation.module.css";
-import { useWork } from "./use-work";
 
 /** Seconds between two lines of one person; the protocol takes up to two minutes. */
 const SLOW = [0, 5, 10, 30, 60, 120] as const;

@@ -1,6 +1,6 @@
 import { useState } from "react";
-import { CallProblem } from "../../client/problem";
-import { problemText } from "../../ui/problem-text";
+import { CallProblem } from "../client/problem";
+import { problemText } from "./problem-text";
 
 /** One call at a time: whether it is under way, and in words what went wrong with the last one. */
 export function useWork() {
