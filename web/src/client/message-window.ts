@@ -90,7 +90,7 @@ export class MessageWindow {
    * A sampled feed left this many out, up to and with what it brings now. Who follows is told by numbers alone; for who
    * waits, everything from here on is read from the history, so that nothing is missing.
    */
-  skip(count: number, messages: readonly ChatMessage[]): boolean {
+  passBy(count: number, messages: readonly ChatMessage[]): boolean {
     if (this.following || this.held) return false;
     this.commit();
     const to = messages.at(-1)?.seq;

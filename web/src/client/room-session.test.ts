@@ -545,7 +545,6 @@ describe("measures against the reader", () => {
     socket().say({ type: "unbanned", room: "bestie" });
     expect(ban()).toBeNull();
   });
-
   it("outlive a renewed token", async () => {
     await start(true);
     socket().say({ type: "banned", room: "bestie", until: null, reason: null });
@@ -565,7 +564,6 @@ describe("what was taken away", () => {
     expect(removed()).toMatchObject({ count: 1, kept: [] });
     expect(JSON.stringify(log())).not.toContain("line 9");
   });
-
   it("is there for moderators to look at, for as long as they are", async () => {
     await start(true, { you: { role: "moderator" } });
     socket().say({ type: "cleared", room: "bestie", username: "bob" });
@@ -591,7 +589,6 @@ describe("a moderator's hand on a row", () => {
     expect(log()).toMatchObject({ following: true, held: false });
     expect(texts().at(-1)).toBe("line 20");
   });
-
   it("lets go of nothing that the reader stopped", async () => {
     await start(true, { you: { role: "moderator" } });
     room.hold();

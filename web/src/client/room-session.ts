@@ -457,7 +457,7 @@ export class RoomSession implements RoomReader {
   private arrived(messages: readonly ChatMessage[], skipped: number): void {
     this.gauge.count(messages.length, skipped, this.timers.now());
     const me = this.session.user?.username;
-    const fromHistory = skipped > 0 && this.window.skip(skipped, messages);
+    const fromHistory = skipped > 0 && this.window.passBy(skipped, messages);
     const taken = fromHistory ? messages : this.window.take(messages);
     const fresh = me === undefined ? taken : [...taken, ...this.late(messages, taken, me)];
     this.recall.take(fresh);

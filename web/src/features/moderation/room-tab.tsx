@@ -13,7 +13,7 @@ import styles from "./moderation.module.css";
 /** Seconds between two lines of one person; the protocol takes up to two minutes. */
 const SLOW = [0, 5, 10, 30, 60, 120] as const;
 const slowName = (seconds: number): string =>
-  seconds === 0 ? "Off" : seconds < 60 ? `${seconds} s` : `${seconds / 60} min`;
+  seconds === 0 ? "Off" : seconds < 60 ? `${seconds} s` : `${seconds / 60} m`;
 
 const TITLE_MAX = 100;
 const DESCRIPTION_MAX = 300;
