@@ -292,7 +292,7 @@ impl Room {
                 }
             }
             Act::Unban { user } => notices.tell(user.id, &ServerFrame::Unbanned { room }),
-            // Of an admin the connections know better, and say nothing.
+            // The room does not know admins; their clients do, by `user.admin`.
             Act::Role { user, role } => {
                 notices.tell(user.id, &ServerFrame::Role { room, you: You { role: *role } });
             }

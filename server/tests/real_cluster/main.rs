@@ -15,6 +15,7 @@ mod clocks;
 mod database;
 mod formats;
 mod kills;
+mod moderation;
 mod order;
 mod partition;
 mod records;
