@@ -83,7 +83,7 @@ pub(crate) fn run(workspace: &Workspace, browser: &Path) -> Result<()> {
 
 /// The server as `cargo test --workspace` has just built it for its own tests: the same command line, so that
 /// nothing is built a second time with other features.
-fn server_binary(workspace: &Workspace) -> Result<PathBuf> {
+pub(crate) fn server_binary(workspace: &Workspace) -> Result<PathBuf> {
     let mut command = workspace.cargo();
     command.args(["test", "--workspace", "--no-run", "--message-format", "json-render-diagnostics"]);
     let messages = read(&mut command)?;
@@ -124,7 +124,7 @@ fn travel(command: &mut Command, time_max: Duration) -> Result<()> {
 }
 
 /// A server in the care of [`GUARD`].
-struct Server {
+pub(crate) struct Server {
     line: String,
     guard: Child,
     /// Held open as long as the server is to run.
@@ -133,7 +133,7 @@ struct Server {
 }
 
 impl Server {
-    fn start(serve: &Command) -> Result<Self> {
+    pub(crate) fn start(serve: &Command) -> Result<Self> {
         let line = line_of(serve);
         let mut command = Command::new("sh");
         command.args(["-c", GUARD, "sh"]).arg(serve.get_program()).args(serve.get_args());
@@ -160,7 +160,7 @@ impl Server {
     }
 
     /// The address of the line `ready http://ADDR:PORT`, which has to be the first.
-    fn wait_until_ready(&self, time_max: Duration) -> Result<String> {
+    pub(crate) fn wait_until_ready(&self, time_max: Duration) -> Result<String> {
         let answer = |what: String| Failure::Answer { line: self.line.clone(), what };
         match self.output.recv_timeout(time_max) {
             Ok(first) => {

@@ -10,6 +10,7 @@
 mod bench;
 mod browser;
 mod cluster;
+mod conformance;
 mod failure;
 mod gen_types;
 mod journey;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    browser,
+    browser, conformance,
     failure::{Failure, Result},
     gen_types, journey, node, note,
     process::{Workspace, ask, check, find_program},
@@ -72,7 +72,7 @@ struct Context<'a> {
     servers: Option<Servers>,
 }
 
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     Step { name: "fmt", needs: &[], run: fmt },
     Step { name: "tidy", needs: &[], run: |context| tidy::run(context.workspace) },
     Step { name: "examples", needs: &[], run: examples },
@@ -92,6 +92,11 @@ const STEPS: [Step; 13] = [
     Step { name: "clippy", needs: &["web build"], run: clippy },
     Step { name: SERVERS, needs: &[], run: start_servers },
     Step { name: "rust tests", needs: &["web build", SERVERS], run: rust_tests },
+    Step {
+        name: "websocket conformance",
+        needs: &["rust tests"],
+        run: |context| conformance::run(context.workspace),
+    },
     Step { name: BROWSER, needs: &[], run: provide_browser },
     Step { name: JOURNEY, needs: &["web build", BROWSER], run: journey },
 ];
