@@ -9,7 +9,7 @@ use super::{
 use crate::{
     failure::{Failure, Result},
     note,
-    process::{Workspace, check},
+    process::Workspace,
     say,
 };
 use std::{collections::BTreeMap, fmt::Write as _, fs};
@@ -64,9 +64,7 @@ impl Options {
 }
 
 pub(super) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    note("building the server and the generator (the first time takes some minutes)");
-    let bins = ["--bin", "twitchy", "--bin", "twitchy-load"];
-    check(workspace.cargo().args(["build", "--release", "-p", "server", "-p", "load-tests"]).args(bins))?;
+    super::build(workspace)?;
     let mut missing = Vec::new();
     let wanted = |kind: &Kind| options.only.is_empty() || options.only.iter().any(|name| name == kind.name());
     let mut kinds = Vec::new();

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     failure::{Failure, Result},
     note,
-    process::{Workspace, check},
+    process::Workspace,
     say,
 };
 use std::{fmt::Write as _, fs};
@@ -93,9 +93,7 @@ impl Step {
 }
 
 pub(super) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    note("building the server and the generator (the first time takes some minutes)");
-    let bins = ["--bin", "twitchy", "--bin", "twitchy-load"];
-    check(workspace.cargo().args(["build", "--release", "-p", "server", "-p", "load-tests"]).args(bins))?;
+    super::build(workspace)?;
     let viewers = VIEWERS_HERE * options.scale;
     let mut text = String::new();
     let mut held: Option<Step> = None;

@@ -51,6 +51,14 @@ pub(crate) fn command(workspace: &Workspace, arguments: &[String]) -> Result<()>
     }
 }
 
+/// Builds what is measured and what measures. The engines of a cluster are not measured here, and take minutes to compile.
+fn build(workspace: &Workspace) -> Result<()> {
+    note("building the server and the generator (the first time takes some minutes)");
+    let mut command = workspace.cargo();
+    command.args(["build", "--release", "--no-default-features", "-p", "server", "-p", "load-tests"]);
+    check(command.args(["--bin", "twitchy", "--bin", "twitchy-load"]))
+}
+
 /// The value behind a flag, as a number.
 fn number<T: std::str::FromStr>(flag: &str, value: Option<&String>) -> Result<T> {
     let bad = || Failure::Usage(format!("`{flag}` takes a number; see `cargo xtask help`"));
