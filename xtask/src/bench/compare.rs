@@ -20,9 +20,11 @@ const ROUNDS_QUICK: usize = 1;
 /// Server and generator each have a core of their own.
 const SERVER_CORE: usize = 0;
 const LOAD_CORE: usize = 1;
-const CASES: [&str; 3] = ["viewers-1000-rate-50", "viewers-1000-rate-400", "viewers-10000-rate-40"];
+const CASES: [&str; 4] = [IDLE, "viewers-1000-rate-50", "viewers-1000-rate-400", "viewers-10000-rate-40"];
+/// Where memory is measured: hashing passwords leaves more behind than viewers need.
+const IDLE: &str = "viewers-5000-idle";
 /// Cases without the large crowd, whose connecting alone takes most of two minutes.
-const CASES_QUICK: usize = 2;
+const CASES_QUICK: usize = 3;
 const SECONDS_QUICK: f64 = 6.0;
 
 #[derive(Debug, Default, PartialEq)]
@@ -144,11 +146,13 @@ fn table(
     }
     for (case, scenario) in cases.iter().enumerate() {
         let ours = kinds.iter().position(|kind| *kind == Kind::Twitchy).and_then(|at| all.get(&(case, at)));
-        let _ = write!(
-            text,
-            "\n### {scenario}\n\n| server | shown/s | CPU-s per million | times ours | cores | p50 ms | p99 ms | messages a read | bytes each | \
-             KiB a viewer | lost or late | generator's core |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
-        );
+        let head = if *scenario == IDLE {
+            "| server | KiB a viewer | connected | in seconds |\n|---|--:|--:|--:|\n"
+        } else {
+            "| server | shown/s | CPU-s per million | times ours | cores | p50 ms | p99 ms | messages a read | bytes each | lost or late \
+             | generator's core |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
+        };
+        let _ = write!(text, "\n### {scenario}\n\n{head}");
         for (index, kind) in kinds.iter().enumerate() {
             let Some(reports) = all.get(&(case, index)) else { continue };
             let m = |path: &str| median(reports, path);
@@ -157,9 +161,14 @@ fn table(
                 Some(ours) if ours > 0.0 => format!("{:.1}", cost / ours),
                 _ => "–".to_owned(),
             };
+            if *scenario == IDLE {
+                let (took, kib) = (m("/connect_seconds"), m("/processes/0/memory_per_viewer") / 1024.0);
+                let _ = writeln!(text, "| {} | {kib:.1} | {:.0} | {took:.1} |", kind.name(), m("/connected"));
+                continue;
+            }
             let _ = writeln!(
                 text,
-                "| {} | {:.0} | {cost:.2} | {times} | {:.2} | {:.1} | {:.1} | {:.1} | {:.0} | {:.1} | {:.0} | {:.2} |",
+                "| {} | {:.0} | {cost:.2} | {times} | {:.2} | {:.1} | {:.1} | {:.1} | {:.0} | {:.0} | {:.2} |",
                 kind.name(),
                 m("/window/shown_per_second"),
                 m("/processes/0/cores"),
@@ -167,7 +176,6 @@ fn table(
                 m("/latencies_ms/due_to_shown/p99"),
                 m("/window/messages_per_read"),
                 m("/window/bytes_per_message"),
-                m("/processes/0/memory_per_viewer") / 1024.0,
                 m("/checks/lost"),
                 m("/window/generator_cores"),
             );

@@ -51,12 +51,22 @@ pub(crate) fn command(workspace: &Workspace, arguments: &[String]) -> Result<()>
     }
 }
 
-/// Builds what is measured and what measures. The engines of a cluster are not measured here, and take minutes to compile.
+/// Builds what is measured and what measures, all at once, so that nothing is compiled twice. The engines of a cluster are not measured here, and take minutes to compile.
 fn build(workspace: &Workspace) -> Result<()> {
     note("building the server and the generator (the first time takes some minutes)");
     let mut command = workspace.cargo();
-    command.args(["build", "--release", "--no-default-features", "-p", "server", "-p", "load-tests"]);
-    check(command.args(["--bin", "twitchy", "--bin", "twitchy-load"]))
+    command.args([
+        "build",
+        "--release",
+        "--no-default-features",
+        "-p",
+        "server",
+        "-p",
+        "load-tests",
+        "-p",
+        "peer-axum",
+    ]);
+    check(command.args(["--bin", "twitchy", "--bin", "twitchy-load", "--bin", "peer-axum"]))
 }
 
 /// The value behind a flag, as a number.

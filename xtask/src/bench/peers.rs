@@ -59,10 +59,8 @@ impl Kind {
     pub(super) fn provide(self, workspace: &Workspace) -> std::result::Result<(), String> {
         let told = |failure: Failure| failure.to_string();
         match self {
-            Self::Twitchy => Ok(()),
-            Self::Axum => {
-                check(workspace.cargo().args(["build", "--release", "-p", "peer-axum"])).map_err(told)
-            }
+            // Built with us.
+            Self::Twitchy | Self::Axum => Ok(()),
             Self::Nats => {
                 if nats(workspace).is_file() {
                     return Ok(());
