@@ -159,7 +159,8 @@ impl Engine {
 
     fn on_joined(&mut self, index: usize, epoch: String, seq: &str, recovered: Option<bool>, content: &[u8]) {
         let (Some(room), Ok(seq)) = (self.connections[index].room(), seq.parse()) else { return };
-        let Connection { place, returns, .. } = &mut self.connections[index];
+        let Connection { role, place, returns, .. } = &mut self.connections[index];
+        let sampled = matches!(role, Role::Viewer { crowd, .. } if self.plan.rooms[room].crowds[*crowd as usize].feed != "full");
         let order = &self.rooms[room].order;
         if *returns {
             let recovered = recovered == Some(true);
@@ -169,7 +170,7 @@ impl Engine {
                 self.see_messages(index, room, &content[history..]);
             }
         } else {
-            *place = order.join(seq);
+            *place = order.join(seq, sampled);
         }
         self.rooms[room].epoch = epoch;
         self.enter(index, true);
