@@ -1,10 +1,10 @@
 //! REST under load with goose: readers who open a room and look back, and a few writers who are retried by nonce.
 //!
-//! `cargo run --release -- --host http://127.0.0.1:8080 --users 20 --run-time 30s --no-reset-metrics` in this folder, with the
+//! `cargo run --release -- --host http://127.0.0.1:8080 --users 20 --run-time 30s` in this folder, with the
 //! server's limits off. Its users wait for each answer (a closed loop), so its latencies are those of a calm server; for an
 //! open loop there is `twitchy-load`. The exit code is 1 if anything was not as it should be. Start with [`main`].
 
-use goose::prelude::*;
+use goose::{goose::GooseResponse, prelude::*};
 use serde_json::{Value, json};
 use std::{
     process::ExitCode,
@@ -19,6 +19,7 @@ const PASSWORD: &str = "correct horse battery";
 static NUMBER: AtomicU64 = AtomicU64::new(0);
 
 /// What a writer logged in with.
+#[derive(Clone)]
 struct Token(String);
 
 fn number() -> u64 {
@@ -56,7 +57,8 @@ async fn read(user: &mut GooseUser) -> TransactionResult {
     if let Some(before) = body["next_before"].as_str() {
         let place = before.parse::<u64>().unwrap_or(0);
         let goose = user.get_named(&format!("{path}?limit=10&before={before}"), "older").await?;
-        judged(user, goose, |body| body["messages"].is_array() && seqs(body).iter().all(|seq| *seq < place)).await?;
+        judged(user, goose, |body| body["messages"].is_array() && seqs(body).iter().all(|seq| *seq < place))
+            .await?;
     }
     Ok(())
 }
@@ -65,7 +67,8 @@ async fn register(user: &mut GooseUser) -> TransactionResult {
     // Not the names of the run before.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis());
     let name = format!("goose_{:x}_{}", now & 0xffff_ffff, number());
-    let goose = user.post_json("/api/v1/auth/register", &json!({ "username": name, "password": PASSWORD })).await?;
+    let goose =
+        user.post_json("/api/v1/auth/register", &json!({ "username": name, "password": PASSWORD })).await?;
     let body = judged(user, goose, |body| body["access_token"].is_string()).await?;
     user.set_session_data(Token(body["access_token"].as_str().unwrap_or_default().to_owned()));
     Ok(())
@@ -91,10 +94,12 @@ async fn write(user: &mut GooseUser) -> TransactionResult {
 
 #[tokio::main]
 async fn main() -> Result<ExitCode, Box<GooseError>> {
-    let pause = |scenario: Scenario| scenario.set_wait_time(Duration::from_millis(50), Duration::from_millis(250));
+    let pause =
+        |scenario: Scenario| scenario.set_wait_time(Duration::from_millis(50), Duration::from_millis(250));
     let metrics = GooseAttack::initialize()?
         .register_scenario(
-            pause(scenario!("Reader").set_weight(4)?)?.register_transaction(transaction!(read).set_name("read")),
+            pause(scenario!("Reader").set_weight(4)?)?
+                .register_transaction(transaction!(read).set_name("read")),
         )
         .register_scenario(
             pause(scenario!("Writer").set_weight(1)?)?
