@@ -288,14 +288,15 @@ impl Nodes {
         match (word, when) {
             (Word::Viewers(rooms), When::Now) => {
                 let rooms = rooms.into_iter().filter(|(room, _)| self.feeds.contains_key(room));
-                if !self.elsewhere.lock().hear(node, rooms, Instant::now()) {
-                    metrics::counter!("twitchy_nodes_set_aside_total", "why" => "too_many_nodes")
-                        .increment(1);
-                }
+                Self::count_heard(self.elsewhere.lock().hear(node, rooms, Instant::now()));
+            }
+            (Word::Paces(rooms), When::Now) => {
+                let rooms = rooms.into_iter().filter(|(room, _)| self.feeds.contains_key(room));
+                Self::count_heard(self.elsewhere.lock().hear_paces(node, rooms, Instant::now()));
             }
             (Word::Left, When::Now) => self.elsewhere.lock().left(node),
             // Whoever said it says something newer within seconds.
-            (Word::Viewers(_) | Word::Left | Word::Look(_), When::Earlier) => {}
+            (Word::Viewers(_) | Word::Paces(_) | Word::Left | Word::Look(_), When::Earlier) => {}
             (Word::Look(topic), When::Now) => self.news.hear(topic),
             (Word::Ended(ends), when) => {
                 let now = self.world.now();
@@ -305,6 +306,12 @@ impl Nodes {
                     self.revocations.end_elsewhere(&end, at, now);
                 }
             }
+        }
+    }
+
+    fn count_heard(heard: bool) {
+        if !heard {
+            metrics::counter!("twitchy_nodes_set_aside_total", "why" => "too_many_nodes").increment(1);
         }
     }
 
@@ -327,12 +334,13 @@ impl Nodes {
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             looks.tick().await;
-            let (sums, nodes) = {
-                let mut elsewhere = self.elsewhere.lock();
-                (elsewhere.sums(Instant::now()), elsewhere.nodes())
+            let (sums, paces, nodes) = {
+                let (mut elsewhere, now) = (self.elsewhere.lock(), Instant::now());
+                (elsewhere.sums(now), elsewhere.paces(now), elsewhere.nodes())
             };
             for (room, feed) in &self.feeds {
                 feed.set_viewers_elsewhere(sums.get(room).copied().unwrap_or(0));
+                feed.set_pace_elsewhere(paces.get(room).copied().unwrap_or(0));
             }
             #[allow(clippy::cast_precision_loss)] // about a thousand at most
             metrics::gauge!("twitchy_nodes_heard").set(nodes as f64);
@@ -365,12 +373,19 @@ impl Nodes {
             return Vec::new();
         }
         let counts = self.feeds.iter().map(|(room, feed)| (*room, feed.viewers_here()));
+        let pace = |(room, feed): (&RoomId, &Arc<Feed>)| Some((*room, feed.pace_here().filter(|p| *p > 0)?));
+        let paces: Vec<_> = match speaker.telling.says_all() {
+            true => self.feeds.iter().filter_map(pace).collect(),
+            false => Vec::new(),
+        };
         let Some(say) = speaker.telling.next(counts) else { return Vec::new() };
         let say: Vec<_> = say.into_iter().collect();
         // Also nothing is said: that this node is there.
         let records = if say.is_empty() { vec![&say[..]] } else { say.chunks(ROOMS_MAX).collect() };
         let viewers = |rooms: &[(RoomId, u64)]| Word::Viewers(rooms.iter().copied().collect());
-        records.into_iter().map(|rooms| self.append(log, PASSING, viewers(rooms))).collect()
+        let words = records.into_iter().map(viewers);
+        let paces = paces.chunks(ROOMS_MAX).map(|rooms| Word::Paces(rooms.iter().copied().collect()));
+        words.chain(paces).map(|word| self.append(log, PASSING, word)).collect()
     }
 
     /// Tells what was changed here. What the log does not take is told again; meanwhile the others look by themselves.

@@ -23,13 +23,18 @@ pub(super) struct Telling {
 }
 
 impl Telling {
+    /// Is everything said at the next look?
+    pub(super) fn says_all(&self) -> bool {
+        self.looks.is_multiple_of(WHOLE_EVERY)
+    }
+
     /// Looks at the counts of all rooms, once a second. Every other time everything is said (rooms with viewers, and
     /// those that had some when last told); between that only what changed much: from or to none, or by a tenth.
     pub(super) fn next(
         &mut self,
         counts: impl Iterator<Item = (RoomId, u64)>,
     ) -> Option<BTreeMap<RoomId, u64>> {
-        let whole = self.looks.is_multiple_of(WHOLE_EVERY);
+        let whole = self.says_all();
         self.looks = self.looks.wrapping_add(1);
         let mut say = BTreeMap::new();
         for (room, now) in counts {
@@ -59,6 +64,13 @@ pub(super) struct Elsewhere {
 struct Node {
     heard: Instant,
     rooms: HashMap<RoomId, (u64, Instant)>,
+    paces: HashMap<RoomId, (u64, Instant)>,
+}
+
+impl Node {
+    fn new(heard: Instant) -> Self {
+        Self { heard, rooms: HashMap::new(), paces: HashMap::new() }
+    }
 }
 
 impl Elsewhere {
@@ -69,11 +81,7 @@ impl Elsewhere {
         rooms: impl IntoIterator<Item = (RoomId, u64)>,
         now: Instant,
     ) -> bool {
-        if !self.nodes.contains_key(&node) && self.nodes.len() >= NODES_MAX {
-            return false;
-        }
-        let entry = self.nodes.entry(node).or_insert_with(|| Node { heard: now, rooms: HashMap::new() });
-        entry.heard = now;
+        let Some(entry) = self.node(node, now) else { return false };
         for (room, viewers) in rooms {
             match viewers {
                 0 => entry.rooms.remove(&room),
@@ -81,6 +89,41 @@ impl Elsewhere {
             };
         }
         true
+    }
+
+    /// A node says how many messages it counts in these rooms. `false` as for [`Self::hear`].
+    pub(super) fn hear_paces(
+        &mut self,
+        node: NodeId,
+        rooms: impl IntoIterator<Item = (RoomId, u64)>,
+        now: Instant,
+    ) -> bool {
+        let Some(entry) = self.node(node, now) else { return false };
+        entry.paces.extend(rooms.into_iter().map(|(room, pace)| (room, (pace, now))));
+        true
+    }
+
+    /// The node, which was heard now, unless there are too many.
+    fn node(&mut self, node: NodeId, now: Instant) -> Option<&mut Node> {
+        if !self.nodes.contains_key(&node) && self.nodes.len() >= NODES_MAX {
+            return None;
+        }
+        let entry = self.nodes.entry(node).or_insert_with(|| Node::new(now));
+        entry.heard = now;
+        Some(entry)
+    }
+
+    /// The highest pace that a node counts, by room: all count the same messages, and who has only begun counts fewer.
+    pub(super) fn paces(&mut self, now: Instant) -> HashMap<RoomId, u64> {
+        let mut paces: HashMap<RoomId, u64> = HashMap::new();
+        for node in self.nodes.values_mut() {
+            node.paces.retain(|_, (_, heard)| now.saturating_duration_since(*heard) < HEARD_FOR);
+            for (room, (pace, _)) in &node.paces {
+                let highest = paces.entry(*room).or_default();
+                *highest = (*highest).max(*pace);
+            }
+        }
+        paces
     }
 
     /// A node says that it stops.

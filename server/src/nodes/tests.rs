@@ -113,6 +113,21 @@ async fn pass(time: Duration) {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_room_that_is_not_followed_here_has_the_pace_that_others_count() {
+    let house = House::new();
+    let (a, b, c) = (house.node(1).await, house.node(2).await, house.node(3).await);
+    b.feed.set_pace_here(Some(139));
+    c.feed.set_pace_here(Some(50));
+    until("the highest is heard", || a.feed.pace() == 139).await;
+    assert_eq!((b.feed.pace(), c.feed.pace()), (139, 50), "who counts believes itself");
+    b.feed.set_pace_here(None);
+    until("who let go says nothing more", || a.feed.pace() == 50).await;
+    until("nor believes what it counted", || b.feed.pace() == 50).await;
+    c.feed.set_pace_here(Some(0));
+    until("silence", || a.feed.pace() == 0).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn viewers_of_all_nodes_are_added_up() {
     let house = House::new();
     let (a, b) = (house.node(1).await, house.node(2).await);
@@ -286,6 +301,7 @@ fn the_form_of_the_words_holds() {
     ];
     for (word, text) in [
         (Word::Left, r#""kind":"left"}"#),
+        (Word::Paces(BTreeMap::from([(ROOM, 139)])), r#""kind":"paces","rooms":{"7":139}}"#),
         (Word::Viewers(BTreeMap::from([(ROOM, 12)])), r#""kind":"viewers","rooms":{"7":12}}"#),
         (
             Word::Ended(ends),

@@ -2,6 +2,7 @@
 //!
 //! ```json
 //! {"v":1,"node":"9f86d081884c7d65","at":1730000000000,"kind":"viewers","rooms":{"4711":12}}
+//! {"v":1,"node":"9f86d081884c7d65","at":1730000000000,"kind":"paces","rooms":{"4711":139}}
 //! {"v":1,"node":"9f86d081884c7d65","at":1730000000000,"kind":"left"}
 //! {"v":1,"node":"9f86d081884c7d65","at":1730000000000,"kind":"look","at_what":"emotes"}
 //! {"v":1,"node":"9f86d081884c7d65","at":1730000000000,"kind":"ended","ends":[{"user":"7","sessions":["00…1f"]}]}
@@ -45,6 +46,9 @@ pub struct Record {
 pub enum Word {
     /// So many connections of this node read these rooms. Nothing is said of others.
     Viewers(BTreeMap<RoomId, u64>),
+    /// So many messages in ten seconds this node counts in these rooms. Nothing is said of those that it does not follow,
+    /// nor of silent ones.
+    Paces(BTreeMap<RoomId, u64>),
     /// This node stops: its viewers count no more.
     Left,
     /// These sessions are over.
@@ -75,6 +79,9 @@ struct Written {
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum Kind {
     Viewers {
+        rooms: BTreeMap<RoomId, u64>,
+    },
+    Paces {
         rooms: BTreeMap<RoomId, u64>,
     },
     Left,
@@ -114,6 +121,7 @@ impl Record {
     pub fn encode(&self) -> Bytes {
         let kind = match &self.word {
             Word::Viewers(rooms) => Kind::Viewers { rooms: rooms.clone() },
+            Word::Paces(rooms) => Kind::Paces { rooms: rooms.clone() },
             Word::Left => Kind::Left,
             Word::Look(Topic::Emotes) => Kind::Look { at_what: WrittenTopic::Emotes },
             Word::Look(Topic::Rooms) => Kind::Look { at_what: WrittenTopic::Rooms },
@@ -147,6 +155,7 @@ impl Record {
         let Written { v: _, node, at, kind } = serde_json::from_slice(bytes).map_err(|_| Unread::Garbage)?;
         let word = match kind {
             Kind::Viewers { rooms } => Word::Viewers(rooms),
+            Kind::Paces { rooms } => Word::Paces(rooms),
             Kind::Left => Word::Left,
             Kind::Look { at_what: WrittenTopic::Emotes } => Word::Look(Topic::Emotes),
             Kind::Look { at_what: WrittenTopic::Rooms } => Word::Look(Topic::Rooms),

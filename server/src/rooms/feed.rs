@@ -33,6 +33,9 @@ use tokio::sync::Notify;
 /// for a browser.
 const FRAME_MESSAGES_MAX: usize = 200;
 
+/// Nobody counts a room's messages here.
+const UNCOUNTED: u64 = u64::MAX;
+
 /// How much of a room's past the ring keeps.
 #[derive(Clone, Copy, Debug)]
 pub struct RingLimits {
@@ -149,6 +152,9 @@ pub struct Feed {
     /// Here, and on other nodes as they last said.
     viewers: AtomicU64,
     viewers_elsewhere: AtomicU64,
+    /// Messages in ten seconds: as counted here, or [`UNCOUNTED`], and as other nodes last said.
+    pace_here: AtomicU64,
+    pace_elsewhere: AtomicU64,
     /// Told whenever messages are published; for those who wait for one message, not for viewers.
     progress: Notify,
 }
@@ -183,6 +189,8 @@ impl Feed {
             listeners: Mutex::default(),
             viewers: AtomicU64::new(0),
             viewers_elsewhere: AtomicU64::new(0),
+            pace_here: AtomicU64::new(UNCOUNTED),
+            pace_elsewhere: AtomicU64::new(0),
             progress: Notify::new(),
         })
     }
@@ -361,6 +369,26 @@ impl Feed {
     /// How many there are on all other nodes together.
     pub fn set_viewers_elsewhere(&self, viewers: u64) {
         self.viewers_elsewhere.store(viewers, Ordering::Relaxed);
+    }
+
+    /// Messages in ten seconds, as counted here; none if nothing of the room is read here.
+    pub fn pace_here(&self) -> Option<u64> {
+        Some(self.pace_here.load(Ordering::Relaxed)).filter(|pace| *pace != UNCOUNTED)
+    }
+
+    /// The same, as counted wherever somebody counts.
+    pub fn pace(&self) -> u64 {
+        self.pace_here().unwrap_or_else(|| self.pace_elsewhere.load(Ordering::Relaxed))
+    }
+
+    /// So many in ten seconds were counted here; none if nothing was.
+    pub fn set_pace_here(&self, pace: Option<u64>) {
+        self.pace_here.store(pace.unwrap_or(UNCOUNTED), Ordering::Relaxed);
+    }
+
+    /// So many in ten seconds are counted on other nodes.
+    pub fn set_pace_elsewhere(&self, pace: u64) {
+        self.pace_elsewhere.store(pace, Ordering::Relaxed);
     }
 
     /// Resolves once the feed has come to this message or beyond. Cancel-safe.

@@ -1,6 +1,6 @@
 //! Once a second: counts messages and viewers of each room, and tells the viewers what changed.
 
-use super::{Directory, Room};
+use super::{Directory, Room, followed::Stage};
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 /// The rate is that of the last so many seconds.
@@ -33,10 +33,12 @@ impl Counted {
     fn tick(&mut self) {
         let room = &self.room;
         let (now, before) = (room.heard(), *self.heard.front().unwrap_or(&0));
-        // A whole room's messages of five seconds fit a f64 exactly.
-        #[allow(clippy::cast_precision_loss)]
-        let rate = (now - before) as f64 / self.heard.len().max(1) as f64;
-        let rate = (rate * 10.0).round() / 10.0;
+        let seconds = self.heard.len().max(1) as u64;
+        // A room that is not followed has its pace from those that follow it.
+        let live = room.followed.stage() == Stage::Live;
+        room.feed.set_pace_here(live.then(|| ((now - before) * 10 + seconds / 2) / seconds));
+        #[allow(clippy::cast_precision_loss)] // fits exactly
+        let rate = room.feed.pace() as f64 / 10.0;
         self.heard.push_back(now);
         if self.heard.len() > WINDOW_SECONDS {
             self.heard.pop_front();

@@ -21,6 +21,7 @@ mod partition;
 mod records;
 mod resume;
 mod rolling;
+mod sleep;
 mod slow;
 mod storm;
 mod support;
