@@ -77,13 +77,13 @@ impl ClientContext for Client {
     }
 
     fn stats(&self, statistics: Statistics) {
-        let Some((topic, state)) = &self.counts else { return };
-        let Some(topic) = statistics.topics.get(topic) else { return };
+        let Some((name, state)) = &self.counts else { return };
+        let Some(topic) = statistics.topics.get(name) else { return };
         for (number, partition) in &topic.partitions {
             let view = usize::try_from(*number).ok().and_then(|number| state.views.get(number));
             if let Some(view) = view {
                 let bytes = view.count_fetched(partition.rxbytes);
-                metrics::counter!("twitchy_log_fetched_bytes_total", "partition" => number.to_string())
+                metrics::counter!("twitchy_log_fetched_bytes_total", "topic" => name.clone(), "partition" => number.to_string())
                     .absolute(bytes);
             }
         }
