@@ -39,8 +39,13 @@ pub struct Broker {
     tls_address: String,
     folder: PathBuf,
     classes: String,
+    heap: &'static str,
     process: Option<Watched>,
 }
+
+/// What the one broker of most tests may take of the memory, and what each of several may.
+const HEAP: &str = "512m";
+const SMALL_HEAP: &str = "256m";
 
 impl Broker {
     /// `host:port` for clients.
@@ -84,24 +89,15 @@ impl Broker {
     /// As [`Self::start`].
     pub fn start_on(host: Ipv4Addr) -> io::Result<Self> {
         let root = maven::root();
-        let jars = maven::jars(
-            &root,
-            &format!("kafka-{VERSION}"),
-            &[&format!("org.apache.kafka:kafka_2.13:{VERSION}"), "org.slf4j:slf4j-simple:1.7.36"],
-        )?;
+        let jars = jars(&root)?;
         let folder = maven::run_folder(&root)?;
         let ports @ [client, login, tls, _] = maven::free_ports()?;
         let settings = folder.join(SETTINGS);
         fs::write(&settings, server_properties(&folder, host, ports))?;
         certificate(&folder)?;
-        let classes = format!("{}/*:{}", jars.display(), folder.display());
-        fs::write(folder.join("simplelogger.properties"), LOGGING)?;
-        let settings = settings.to_string_lossy().into_owned();
+        let classes = classes(&jars, &folder)?;
         let scram = |kind: &str| format!("SCRAM-SHA-{kind}=[name={USERNAME},password={PASSWORD}]");
-        run(Command::new("java")
-            .args(["-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", &classes, "kafka.tools.StorageTool"])
-            .args(["format", "-t", CLUSTER_ID, "-c", &settings])
-            .args(["--add-scram", &scram("256"), "--add-scram", &scram("512")]))?;
+        format(&classes, &folder, &["--add-scram", &scram("256"), "--add-scram", &scram("512")])?;
         let address = |port| format!("127.0.0.1:{port}");
         let client = format!("{host}:{client}");
         let mut broker = Self {
@@ -110,10 +106,54 @@ impl Broker {
             tls_address: address(tls),
             folder,
             classes,
+            heap: HEAP,
             process: None,
         };
         broker.restart()?;
         Ok(broker)
+    }
+
+    /// Starts three brokers that are one cluster and its controllers, for clients without a login. Blocks until all take
+    /// connections.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_three() -> io::Result<[Self; 3]> {
+        let root = maven::root();
+        let jars = jars(&root)?;
+        let ports: [u16; 6] = maven::free_ports()?;
+        let voters: Vec<String> =
+            (1..).zip(&ports[3..]).map(|(node, port)| format!("{node}@127.0.0.1:{port}")).collect();
+        let mut brokers = Vec::new();
+        for node in 0..3 {
+            let folder = maven::run_folder(&root)?;
+            let classes = classes(&jars, &folder)?;
+            let settings =
+                member_properties(&folder, node + 1, [ports[node], ports[node + 3]], &voters.join(","));
+            fs::write(folder.join(SETTINGS), settings)?;
+            format(&classes, &folder, &[])?;
+            let address = format!("127.0.0.1:{}", ports[node]);
+            let none = String::new;
+            let (login_address, tls_address) = (none(), none());
+            brokers.push(Self {
+                address,
+                login_address,
+                tls_address,
+                folder,
+                classes,
+                heap: SMALL_HEAP,
+                process: None,
+            });
+        }
+        // None is ready before two of them are.
+        thread::scope(|scope| {
+            let starts: Vec<_> = brokers.iter_mut().map(|broker| scope.spawn(|| broker.restart())).collect();
+            let joined = starts
+                .into_iter()
+                .map(|start| start.join().unwrap_or_else(|_| Err(io::Error::other("starting Kafka failed"))));
+            joined.collect::<io::Result<()>>()
+        })?;
+        brokers.try_into().map_err(|_| io::Error::other("there are three"))
     }
 
     /// Kills the process, as a crash would; address and data stay.
@@ -150,8 +190,8 @@ impl Broker {
         let log = self.folder.join("kafka.log");
         let settings = self.folder.join(SETTINGS).to_string_lossy().into_owned();
         let args = [
-            "-Xms512m",
-            "-Xmx512m",
+            &format!("-Xms{}", self.heap),
+            &format!("-Xmx{}", self.heap),
             "-XX:TieredStopAtLevel=1",
             "-cp",
             &self.classes,
@@ -185,6 +225,7 @@ pub fn shared() -> &'static Broker {
             tls_address: String::new(),
             folder: maven::root(),
             classes: String::new(),
+            heap: HEAP,
             process: None,
         },
         Err(_) => Broker::start().expect("a Kafka broker for the tests"),
@@ -201,6 +242,29 @@ pub fn secured() -> &'static Broker {
         return shared();
     }
     SECURED.get_or_init(|| Broker::start().expect("a Kafka broker for the tests"))
+}
+
+fn jars(root: &Path) -> io::Result<PathBuf> {
+    maven::jars(
+        root,
+        &format!("kafka-{VERSION}"),
+        &[&format!("org.apache.kafka:kafka_2.13:{VERSION}"), "org.slf4j:slf4j-simple:1.7.36"],
+    )
+}
+
+/// Where Java finds the classes and how they log.
+fn classes(jars: &Path, folder: &Path) -> io::Result<String> {
+    fs::write(folder.join("simplelogger.properties"), LOGGING)?;
+    Ok(format!("{}/*:{}", jars.display(), folder.display()))
+}
+
+/// Makes an empty log for a broker with the settings in this folder.
+fn format(classes: &str, folder: &Path, more: &[&str]) -> io::Result<()> {
+    let settings = folder.join(SETTINGS).to_string_lossy().into_owned();
+    run(Command::new("java")
+        .args(["-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", classes, "kafka.tools.StorageTool"])
+        .args(["format", "-t", CLUSTER_ID, "-c", &settings])
+        .args(more))
 }
 
 /// Runs something short that has to succeed.
@@ -250,7 +314,7 @@ const KEYS: &str = "broker.p12";
 const KEYS_PASSWORD: &str = "not-a-secret-either";
 const CERTIFICATE: &str = "broker.pem";
 
-/// Any id will do: the cluster is one process and lives for one run.
+/// Any id will do: the cluster lives for one run.
 const CLUSTER_ID: &str = "4L6g3nShT-eMCtK--X86sw";
 
 const LOGGING: &str = "org.slf4j.simpleLogger.defaultLogLevel=warn
@@ -287,6 +351,32 @@ share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
 delete.topic.enable=true
+num.network.threads=2
+num.io.threads=4
+log.cleaner.enable=false
+",
+        folder.display()
+    )
+}
+
+/// One of several brokers that are each a controller too.
+fn member_properties(folder: &Path, node: usize, [client, controller]: [u16; 2], voters: &str) -> String {
+    format!(
+        "process.roles=broker,controller
+node.id={node}
+controller.quorum.voters={voters}
+listeners=CLIENTS://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=CLIENTS://127.0.0.1:{client}
+listener.security.protocol.map=CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=CLIENTS
+controller.listener.names=CONTROLLER
+log.dirs={}/data
+offsets.topic.replication.factor=3
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=3
+transaction.state.log.min.isr=2
+group.initial.rebalance.delay.ms=0
+auto.create.topics.enable=false
 num.network.threads=2
 num.io.threads=4
 log.cleaner.enable=false

@@ -11,6 +11,7 @@
 mod accounts;
 mod bad;
 mod broker;
+mod brokers;
 mod clocks;
 mod database;
 mod formats;

@@ -165,6 +165,14 @@ impl Cluster {
         blocking(|| Self::on(broker.address(), cassandra::shared().address(), None))
     }
 
+    /// With several brokers of the test's own, on all of which each record lies and on two at least when it is acked.
+    pub fn with_brokers(brokers: &[kafka::Broker]) -> Self {
+        let addresses: Vec<&str> = brokers.iter().map(kafka::Broker::address).collect();
+        let copies = brokers.len().to_string();
+        let cluster = blocking(|| Self::on(&addresses.join(","), cassandra::shared().address(), None));
+        cluster.with("KAFKA__REPLICATION", &copies).with("KAFKA__MIN_INSYNC_REPLICAS", "2")
+    }
+
     /// With a database of the test's own.
     pub fn with_node(node: &cassandra::Node) -> Self {
         let (_, password) = cassandra::SUPERUSER;
