@@ -450,7 +450,7 @@ fn the_same_sample_is_one_frame_for_all_and_who_is_concerned_gets_more() {
     assert!(shared.concerns(&name) && !shared.concerns("somebody"));
     let frames = frames_of(&feed, &mut start.clone(), Some(&name));
     let mine: Vec<u64> = frames.iter().flat_map(|(seqs, _)| seqs.clone()).collect();
-    let mut expected = all.clone();
+    let mut expected = all;
     expected.push(missed);
     expected.sort_unstable();
     assert_eq!(mine, expected, "in the room's order");
