@@ -9,8 +9,8 @@ use std::{
 
 use crate::{
     failure::{Failure, Result},
-    note,
-    process::{Workspace, ask, check, find_program},
+    packages,
+    process::{Workspace, find_program},
 };
 
 /// Where a person may name another browser.
@@ -37,16 +37,14 @@ pub(crate) fn provide(workspace: &Workspace) -> Result<PathBuf> {
     let found = find()?;
     let has_font = Path::new(EMOJI_FONT).is_file() || !cfg!(target_os = "linux");
     if let Some(path) = found.as_deref()
-        && (has_font || !can_install(workspace))
+        && (has_font || !packages::can_install(workspace))
     {
         return Ok(path.to_owned());
     }
-    if !can_install(workspace) {
+    if !packages::can_install(workspace) {
         return Err(Failure::Missing { what: "Chromium".into(), remedy: remedy_here() });
     }
-    note("installing Chromium and an emoji font (apt-get)");
-    check(apt_get(workspace).arg("update"))?;
-    check(apt_get(workspace).args(["install", "-y", "--no-install-recommends"]).args(PACKAGES))?;
+    packages::install(workspace, "Chromium and an emoji font", &PACKAGES)?;
     find()?.ok_or_else(|| Failure::Missing { what: "Chromium".into(), remedy: remedy_here() })
 }
 
@@ -61,11 +59,6 @@ fn find() -> Result<Option<PathBuf>> {
     Ok(find_program(&PROGRAMS).or_else(|| PLACES.iter().map(PathBuf::from).find(|place| place.is_file())))
 }
 
-fn can_install(workspace: &Workspace) -> bool {
-    find_program(&["apt-get"]).is_some()
-        && ask(workspace.command("id").arg("-u")).is_some_and(|user| user == "0")
-}
-
 fn remedy_here() -> String {
     if find_program(&["apt-get"]).is_some() {
         // Not root, or it would have been installed.
@@ -73,19 +66,6 @@ fn remedy_here() -> String {
     } else {
         format!("your system's packages, or name a Chromium in {VARIABLE} (on Debian: {REMEDY})")
     }
-}
-
-/// `apt-get` that asks nothing, waits its turn, and tries again when the network fails.
-fn apt_get(workspace: &Workspace) -> std::process::Command {
-    let mut command = workspace.command("apt-get");
-    command.env("DEBIAN_FRONTEND", "noninteractive").args([
-        "-q",
-        "-o",
-        "DPkg::Lock::Timeout=300",
-        "-o",
-        "Acquire::Retries=3",
-    ]);
-    command
 }
 
 #[cfg(test)]

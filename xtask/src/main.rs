@@ -15,11 +15,13 @@ mod failure;
 mod gen_types;
 mod journey;
 mod node;
+mod packages;
 mod process;
 mod run;
 mod servers;
 mod suite;
 mod tidy;
+mod tls;
 mod web;
 
 use std::{

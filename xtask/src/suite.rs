@@ -16,7 +16,7 @@ use crate::{
     process::{Workspace, ask, check, find_program},
     say,
     servers::Servers,
-    tidy, web,
+    tidy, tls, web,
 };
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -72,7 +72,7 @@ struct Context<'a> {
     servers: Option<Servers>,
 }
 
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 15] = [
     Step { name: "fmt", needs: &[], run: fmt },
     Step { name: "tidy", needs: &[], run: |context| tidy::run(context.workspace) },
     Step { name: "examples", needs: &[], run: examples },
@@ -92,6 +92,7 @@ const STEPS: [Step; 14] = [
     Step { name: "clippy", needs: &["web build"], run: clippy },
     Step { name: SERVERS, needs: &[], run: start_servers },
     Step { name: "rust tests", needs: &["web build", SERVERS], run: rust_tests },
+    Step { name: "tls to real servers", needs: &[SERVERS], run: tls_tests },
     Step {
         name: "websocket conformance",
         needs: &["rust tests"],
@@ -136,6 +137,11 @@ fn rust_tests(context: &mut Context<'_>) -> Result<()> {
     let mut command = context.workspace.cargo();
     command.args(["test", "--workspace"]).args(context.cargo_test).envs(servers.variables.iter().cloned());
     check(&mut command)
+}
+
+fn tls_tests(context: &mut Context<'_>) -> Result<()> {
+    let servers = context.servers.as_ref().expect("started by a step that this one needs");
+    tls::run(context.workspace, servers)
 }
 
 fn provide_browser(context: &mut Context<'_>) -> Result<()> {
