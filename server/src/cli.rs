@@ -48,6 +48,7 @@ Examples:
   TWITCHY_LIMITS__USER_MESSAGES_PER_SECOND=0 twitchy serve
   twitchy --config my.toml config check           tell everything that is wrong with it
   twitchy user create alice --admin               make an account; its password is printed once
+  twitchy user create --bot dice_bot              make a bot; its token is printed once
 
 Every setting is a key in config/twitchy.toml and a variable TWITCHY_<SECTION>__<KEY>; flags win over both.
 Exit codes: 0 well, 64 usage or configuration, 69 log or store unreachable, 74 data folder or disk, 1 anything else.";
@@ -122,6 +123,9 @@ pub enum UserCommand {
         /// Make it an admin
         #[arg(long)]
         admin: bool,
+        /// Make it a bot: it gets a token, printed once, and no password
+        #[arg(long, conflicts_with = "password_stdin")]
+        bot: bool,
     },
     /// Make an account an admin
     Promote {

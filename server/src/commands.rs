@@ -11,6 +11,7 @@ use crate::{
     config::{self, Config, Loaded, StoreEngine},
     gateway::echo,
 };
+use protocol::rest::{BotBody, BotTokenBody};
 use std::{
     io::{Read as _, Write as _},
     net::SocketAddr,
@@ -147,7 +148,18 @@ async fn change_user(config: &Config, accounts: &Accounts, command: &UserCommand
         Failed::new(Exit::Failure, format!("there is no account {name:?} in {place}"))
     };
     match command {
-        UserCommand::Create { name, password_stdin, admin } => {
+        UserCommand::Create { name, admin, bot: true, .. } => {
+            let body = BotBody { username: name.clone(), display_name: None };
+            let profile = accounts.create_bot(body, clock::now()).await?;
+            if *admin {
+                accounts.set_admin(name, true).await?;
+            }
+            let body = BotTokenBody { name: "command line".to_owned() };
+            let made =
+                accounts.create_bot_token(name, body, clock::now()).await?.ok_or_else(|| missing(name))?;
+            say(&format!("{} token: {}\n", profile.username, made.token));
+        }
+        UserCommand::Create { name, password_stdin, admin, bot: false } => {
             let given = if *password_stdin { Some(read_password()?) } else { None };
             let (profile, made) = accounts.create_user(name, given, clock::now()).await?;
             if *admin {

@@ -116,7 +116,8 @@ pub fn accounts(config: &Config, store: &Arc<dyn Store>) -> Result<Accounts, Sta
         },
         rooms: config.rooms.iter().map(|room| room.slug.as_str().to_owned()).collect(),
     };
-    Ok(Accounts::new(store.clone(), store.clone(), keys, hasher, RateClock::monotonic(), options))
+    let stores = (store.clone(), store.clone(), store.clone());
+    Ok(Accounts::new(stores.0, stores.1, stores.2, keys, hasher, RateClock::monotonic(), options))
 }
 
 /// A process at work.
@@ -190,6 +191,8 @@ async fn serve(
     let limits = Arc::new(Limits::new(limits::Options {
         user_messages_per_second: config.limits.user_messages_per_second.0,
         user_message_burst: config.limits.user_message_burst,
+        bot_messages_per_second: config.limits.bot_messages_per_second.0,
+        bot_message_burst: config.limits.bot_message_burst,
         previews_per_address_per_second: config.limits.previews_per_address_per_second.0,
         requests_per_address_per_second: config.limits.requests_per_address_per_second.0,
         connections_per_address: config.limits.connections_per_address.0 as usize,

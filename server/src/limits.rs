@@ -24,6 +24,10 @@ pub struct Options {
     pub user_messages_per_second: f64,
     /// Messages that a user may send at once.
     pub user_message_burst: u32,
+    /// The same for one bot.
+    pub bot_messages_per_second: f64,
+    /// Messages that a bot may send at once.
+    pub bot_message_burst: u32,
     /// Previews of one address a second.
     pub previews_per_address_per_second: u32,
     /// REST calls of one address a second.
@@ -65,12 +69,15 @@ impl<K: Clone + std::hash::Hash + Eq> Buckets<K> {
 
 /// How fast users may speak, over all rooms, connections and dialects.
 #[derive(Clone)]
-pub struct UserPace(Arc<Buckets<UserId>>);
+pub struct UserPace {
+    people: Arc<Buckets<UserId>>,
+    bots: Arc<Buckets<UserId>>,
+}
 
 impl UserPace {
-    /// Takes one message out of the user's bucket, or says how long to wait.
-    pub fn check(&self, user: UserId) -> Result<(), Duration> {
-        self.0.check(&user)
+    /// Takes one message out of the user's bucket, or says how long to wait. Bots have a pace of their own.
+    pub fn check(&self, user: UserId, is_bot: bool) -> Result<(), Duration> {
+        if is_bot { self.bots.check(&user) } else { self.people.check(&user) }
     }
 }
 
@@ -96,13 +103,18 @@ impl Limits {
         let Options {
             user_messages_per_second,
             user_message_burst,
+            bot_messages_per_second,
+            bot_message_burst,
             previews_per_address_per_second: previews,
             requests_per_address_per_second: requests,
             connections_per_address,
             connections,
         } = options;
         Self {
-            pace: UserPace(Arc::new(Buckets::new(user_messages_per_second, user_message_burst))),
+            pace: UserPace {
+                people: Arc::new(Buckets::new(user_messages_per_second, user_message_burst)),
+                bots: Arc::new(Buckets::new(bot_messages_per_second, bot_message_burst)),
+            },
             connections: Arc::new(Connections {
                 per_address_max: connections_per_address,
                 all_max: connections,
@@ -133,7 +145,8 @@ impl Limits {
 
     /// Forgets those who have been quiet; to be called once a minute.
     pub fn sweep(&self) {
-        self.pace.0.sweep();
+        self.pace.people.sweep();
+        self.pace.bots.sweep();
         self.previews.sweep();
         self.requests.sweep();
         self.measures.sweep();
@@ -225,6 +238,8 @@ mod tests {
         Limits::new(Options {
             user_messages_per_second: per_second,
             user_message_burst: burst,
+            bot_messages_per_second: 4.0,
+            bot_message_burst: 7,
             previews_per_address_per_second: 1,
             requests_per_address_per_second: 0,
             connections_per_address: per_address,
@@ -236,18 +251,29 @@ mod tests {
     fn a_user_has_a_burst_and_then_waits() {
         let limits = limits(0.01, 3, 0, 0);
         for _ in 0..3 {
-            assert_eq!(limits.pace.check(UserId(1)), Ok(()));
+            assert_eq!(limits.pace.check(UserId(1), false), Ok(()));
         }
-        let wait = limits.pace.check(UserId(1)).expect_err("the burst is spent");
+        let wait = limits.pace.check(UserId(1), false).expect_err("the burst is spent");
         assert!(wait > Duration::from_secs(90) && wait <= Duration::from_secs(100), "{wait:?}");
-        assert_eq!(limits.pace.check(UserId(2)), Ok(()), "others are not disturbed");
+        assert_eq!(limits.pace.check(UserId(2), false), Ok(()), "others are not disturbed");
+    }
+
+    #[test]
+    fn bots_have_a_pace_of_their_own() {
+        let limits = limits(0.01, 3, 0, 0);
+        for _ in 0..7 {
+            assert_eq!(limits.pace.check(UserId(1), true), Ok(()));
+        }
+        let wait = limits.pace.check(UserId(1), true).expect_err("the burst is spent");
+        assert!(wait <= Duration::from_millis(250), "{wait:?}");
+        assert_eq!(limits.pace.check(UserId(2), true), Ok(()), "other bots are not disturbed");
     }
 
     #[test]
     fn zero_means_none() {
         let limits = limits(0.0, 0, 0, 0);
         for _ in 0..10_000 {
-            assert_eq!(limits.pace.check(UserId(1)), Ok(()));
+            assert_eq!(limits.pace.check(UserId(1), false), Ok(()));
             assert_eq!(limits.request(IpAddr::from([127, 0, 0, 1])), Ok(()));
         }
     }

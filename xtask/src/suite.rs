@@ -98,6 +98,7 @@ const STEPS: [Step; 15] = [
         needs: &["rust tests"],
         run: |context| conformance::run(context.workspace),
     },
+    Step { name: "example bot", needs: &["web build"], run: example_bot },
     Step { name: BROWSER, needs: &[], run: provide_browser },
     Step { name: JOURNEY, needs: &["web build", BROWSER], run: journey },
 ];
@@ -115,6 +116,19 @@ fn fmt(context: &mut Context<'_>) -> Result<()> {
 fn examples(context: &mut Context<'_>) -> Result<()> {
     node::find(context.workspace)?;
     check(context.workspace.command("node").args(["--test", "examples/read_log.test.mjs"]))
+}
+
+/// The example bot talks to the server that was built for the tests.
+fn example_bot(context: &mut Context<'_>) -> Result<()> {
+    node::find(context.workspace)?;
+    let binary = journey::server_binary(context.workspace)?;
+    check(
+        context
+            .workspace
+            .command("node")
+            .args(["--test", "examples/dice_bot.test.mjs"])
+            .env("TWITCHY", binary),
+    )
 }
 
 fn web_packages(context: &mut Context<'_>) -> Result<()> {

@@ -42,6 +42,17 @@ pub struct Author {
     pub badges: Vec<String>,
 }
 
+/// The badge of programs.
+pub const BOT_BADGE: &str = "bot";
+
+impl Author {
+    /// Is it a program?
+    #[must_use]
+    pub fn is_bot(&self) -> bool {
+        self.badges.iter().any(|badge| badge == BOT_BADGE)
+    }
+}
+
 /// A picture in the text: Unicode code points into [`Styled::text`], `end` inclusive.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EmoteRange {

@@ -72,7 +72,7 @@ impl From<&Account> for objects::User {
             color: a.color.clone(),
             created_at: a.created_at.0,
             admin: a.admin,
-            bot: false,
+            bot: a.is_bot(),
         }
     }
 }

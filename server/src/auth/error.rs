@@ -34,6 +34,9 @@ pub enum AuthError {
         /// When to come again.
         retry_after: Duration,
     },
+    /// A bot has as many tokens as it may have.
+    #[error("this bot has as many tokens as it may have; revoke one first")]
+    TooManyTokens,
     /// The store is out of reach; the text is for the log.
     #[error("the store is not available: {0}")]
     Unavailable(String),
@@ -58,6 +61,7 @@ impl AuthError {
             Self::RateLimited { .. } => ErrorCode::RateLimited,
             Self::Busy { .. } => ErrorCode::Overloaded,
             Self::Unavailable(_) => ErrorCode::Unavailable,
+            Self::TooManyTokens => ErrorCode::LimitReached,
             Self::Full => ErrorCode::StorageFull,
             Self::Internal => ErrorCode::Internal,
         }

@@ -21,19 +21,22 @@ pub struct Profile {
     pub created_at: Millis,
     /// May do everything.
     pub admin: bool,
+    /// Is a program.
+    pub bot: bool,
 }
 
 impl From<Account> for Profile {
     fn from(account: Account) -> Self {
+        let bot = account.is_bot();
         let Account { id, username, display_name, color, created_at, password_hash: _, admin } = account;
-        Self { id, username, display_name, color, created_at, admin }
+        Self { id, username, display_name, color, created_at, admin, bot }
     }
 }
 
 impl From<Profile> for User {
     fn from(profile: Profile) -> Self {
-        let Profile { id, username, display_name, color, created_at, admin } = profile;
-        Self { id, username, display_name, color, created_at: created_at.0, admin, bot: false }
+        let Profile { id, username, display_name, color, created_at, admin, bot } = profile;
+        Self { id, username, display_name, color, created_at: created_at.0, admin, bot }
     }
 }
 

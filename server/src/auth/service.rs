@@ -19,13 +19,17 @@ use chat::{
     names::{Color, DisplayName, NameError, Reserved, Username},
     time::Millis,
 };
-use chat_store::{AccountChange, AccountStore, Created, SessionStore, Spent};
+use chat_store::{AccountChange, AccountStore, BotStore, Created, SessionStore, Spent};
 use protocol::{
     ids::UserId,
     limits::PASSWORD_LEN,
     rest::{AuthAnswer, FieldError, LoginBody, PasswordBody, ProfileBody, RefreshBody, RegisterBody},
 };
 use std::{net::IpAddr, sync::Arc, time::Duration};
+
+mod bots;
+
+pub use bots::{BOT_PROOF_MS, BOT_TOKEN_PREFIX};
 
 /// What the service may be told at the start.
 #[derive(Clone, Debug)]
@@ -84,6 +88,7 @@ pub struct Accounts {
 struct Stores {
     accounts: Arc<dyn AccountStore>,
     sessions: Arc<dyn SessionStore>,
+    bots: Arc<dyn BotStore>,
 }
 
 impl std::fmt::Debug for Stores {
@@ -93,10 +98,11 @@ impl std::fmt::Debug for Stores {
 }
 
 impl Accounts {
-    /// Puts the parts together. The two stores are usually the same engine.
+    /// Puts the parts together. The three stores are usually the same engine.
     pub fn new(
         accounts: Arc<dyn AccountStore>,
         sessions: Arc<dyn SessionStore>,
+        bots: Arc<dyn BotStore>,
         keys: Keys,
         hasher: Hasher,
         clock: RateClock,
@@ -106,7 +112,7 @@ impl Accounts {
         let tokens = AccessTokens::new(keys, access_ttl);
         let access_ttl = tokens.ttl();
         Self {
-            stores: Stores { accounts, sessions },
+            stores: Stores { accounts, sessions, bots },
             hasher,
             tokens,
             revocations: Arc::new(Revocations::new(access_ttl)),
@@ -329,6 +335,9 @@ impl Accounts {
     /// is still open, and those of the store. A store out of reach is an error only for a session that was not proved to
     /// this process before.
     pub async fn authenticate(&self, token: &str, now: Millis) -> Result<Identity, AuthError> {
+        if let Some(secret) = token.strip_prefix(BOT_TOKEN_PREFIX) {
+            return self.authenticate_bot(secret, now).await;
+        }
         let claim = self.tokens.verify(token, now).map_err(|e| match e {
             TokenError::Expired => AuthError::TokenExpired,
             _ => AuthError::Unauthorized,
@@ -392,7 +401,9 @@ impl Accounts {
         password: Option<String>,
         now: Millis,
     ) -> Result<Option<Option<NewPassword>>, AuthError> {
-        let Some(account) = self.find(name).await? else { return Ok(None) };
+        // A bot with a password would be none any more.
+        let found = self.find(name).await?.filter(|account| !account.is_bot());
+        let Some(account) = found else { return Ok(None) };
         let (password, made_up) = given_or_made_up(password, &account.username)?;
         self.set_password(account.id, password, now).await?;
         Ok(Some(made_up))
@@ -457,6 +468,8 @@ impl Accounts {
         if password.len() > *PASSWORD_LEN.end() {
             return Ok(false);
         }
+        // Nor has a bot any.
+        let account = account.filter(|account| !account.is_bot());
         Ok(self.hasher.verify(password, account.map(|a| a.password_hash.clone())).await?)
     }
 

@@ -53,7 +53,7 @@ fn commands_are_understood() {
     let name = || "alice".to_owned();
     assert_eq!(
         command("user create alice --admin"),
-        Command::User(UserCommand::Create { name: name(), password_stdin: false, admin: true })
+        Command::User(UserCommand::Create { name: name(), password_stdin: false, admin: true, bot: false })
     );
     assert_eq!(
         command("user promote alice --revoke"),

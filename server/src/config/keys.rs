@@ -244,6 +244,10 @@ settings! {
         user_messages_per_second: Rate = Rate(2.0);
         /// Messages that one user may send at once before that rate holds; without that rate it means nothing.
         user_message_burst: u32 = 10 => 1..=10_000;
+        /// The same two for one bot.
+        bot_messages_per_second: Rate = Rate(10.0);
+        /// See `bot_messages_per_second`.
+        bot_message_burst: u32 = 50 => 1..=10_000;
         /// Open connections from one address.
         connections_per_address: Limit = Limit(64);
         /// Open connections in all.

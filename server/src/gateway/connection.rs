@@ -29,7 +29,7 @@ use crate::{
 use bytes::Bytes;
 use chat::{
     admission::Admitted,
-    message::{Author, Draft, Logged, ReplyTo},
+    message::{Author, BOT_BADGE, Draft, Logged, ReplyTo},
     nonces::Accepted,
 };
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
@@ -485,7 +485,7 @@ pub fn author_of(identity: &Identity) -> Author {
         username: user.username.clone(),
         display_name: user.display_name.clone(),
         color: user.color.clone(),
-        badges: Vec::new(),
+        badges: user.bot.then(|| BOT_BADGE.to_owned()).into_iter().collect(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     App,
-    extract::{Address, Path, User},
+    extract::{Address, Admin, Path},
     problem::Refusal,
 };
 use crate::{
@@ -62,10 +62,6 @@ pub async fn list_of_room(
     Ok(told(&app.gateway.emotes.live().of_room(room.id())))
 }
 
-fn admin(user: &Identity) -> Result<(), Refusal> {
-    if user.user.admin { Ok(()) } else { Err(Refusal::new(ErrorCode::Forbidden, "this is for admins")) }
-}
-
 fn named(name: &str) -> Result<EmoteName, Refusal> {
     name.parse()
         .map_err(|bad: chat::emotes::BadEmoteName| Refusal::field("name", bad.code(), bad.to_string()))
@@ -105,10 +101,9 @@ async fn put_in(
 pub async fn put(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
-    User(user): User,
+    Admin(user): Admin,
     request: Request,
 ) -> Result<Json<objects::Emote>, Refusal> {
-    admin(&user)?;
     put_in(&app, &user, Scope::Everywhere, &name, request).await
 }
 
@@ -125,10 +120,9 @@ pub async fn put(
 pub async fn put_of_room(
     State(app): State<Arc<App>>,
     Path((slug, name)): Path<(String, String)>,
-    User(user): User,
+    Admin(user): Admin,
     request: Request,
 ) -> Result<Json<objects::Emote>, Refusal> {
-    admin(&user)?;
     let scope = Scope::Room(super::rooms::room(&app, &slug)?.id());
     put_in(&app, &user, scope, &name, request).await
 }
@@ -142,9 +136,8 @@ pub async fn put_of_room(
 pub async fn delete(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
-    User(user): User,
+    _: Admin,
 ) -> Result<StatusCode, Refusal> {
-    admin(&user)?;
     app.gateway.emotes.remove(Scope::Everywhere, named(&name)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -158,9 +151,8 @@ pub async fn delete(
 pub async fn delete_of_room(
     State(app): State<Arc<App>>,
     Path((slug, name)): Path<(String, String)>,
-    User(user): User,
+    _: Admin,
 ) -> Result<StatusCode, Refusal> {
-    admin(&user)?;
     let scope = Scope::Room(super::rooms::room(&app, &slug)?.id());
     app.gateway.emotes.remove(scope, named(&name)?).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -56,6 +56,21 @@ impl FromRequestParts<Arc<App>> for User {
     }
 }
 
+/// The same, and an admin.
+pub struct Admin(pub Identity);
+
+impl FromRequestParts<Arc<App>> for Admin {
+    type Rejection = Refusal;
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
+        let User(identity) = User::from_request_parts(parts, app).await?;
+        if identity.user.admin {
+            Ok(Self(identity))
+        } else {
+            Err(Refusal::new(ErrorCode::Forbidden, "this is for admins"))
+        }
+    }
+}
+
 /// A registered user, or nobody; a token that is not good is still an error.
 pub struct MaybeUser(pub Option<Identity>);
 

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod assets;
+mod bots;
 mod emotes;
 mod extract;
 mod moderation;
@@ -75,6 +76,9 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/auth/logout", post(accounts::logout))
         .route("/users/me", get(accounts::me).patch(accounts::update_me))
         .route("/users/me/password", post(accounts::change_password))
+        .route("/bots", post(bots::create))
+        .route("/bots/{username}/tokens", get(bots::tokens).post(bots::create_token))
+        .route("/bots/{username}/tokens/{id}", delete(bots::revoke_token))
         .route("/rooms", get(rooms::list))
         .route("/rooms/{slug}", get(rooms::get))
         .route("/rooms/{slug}/messages", get(rooms::messages).post(rooms::send))

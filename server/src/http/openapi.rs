@@ -1,6 +1,6 @@
 //! The description of the REST calls, made from the handlers themselves: `/openapi.json`.
 
-use super::{accounts, emotes, moderation, ops, rooms};
+use super::{accounts, bots, emotes, moderation, ops, rooms};
 use utoipa::{
     Modify, OpenApi,
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
@@ -23,6 +23,10 @@ use utoipa::{
         accounts::me,
         accounts::update_me,
         accounts::change_password,
+        bots::create,
+        bots::tokens,
+        bots::create_token,
+        bots::revoke_token,
         rooms::list,
         rooms::get,
         rooms::messages,

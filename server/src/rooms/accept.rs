@@ -238,7 +238,9 @@ impl Room {
     ) -> Result<Option<Claim>, Rejected> {
         let claim = self.claim(draft, now)?;
         let late = || if self.followed.reads_late() { Err(Rejected::Unavailable) } else { Ok(()) };
-        let paced = pace.check(draft.author.id).map_err(|retry_after| Rejected::RateLimited { retry_after });
+        let paced = pace
+            .check(draft.author.id, draft.author.is_bot())
+            .map_err(|retry_after| Rejected::RateLimited { retry_after });
         match paced.and_then(|()| late()) {
             Ok(()) => Ok(claim),
             Err(rejected) => {

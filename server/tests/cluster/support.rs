@@ -340,6 +340,8 @@ impl Process {
         let limits = Limits::new(limits::Options {
             user_messages_per_second: 0.0,
             user_message_burst: 0,
+            bot_messages_per_second: 0.0,
+            bot_message_burst: 0,
             previews_per_address_per_second: 0,
             requests_per_address_per_second: 0,
             connections_per_address: 0,

@@ -9,6 +9,7 @@
 mod accounts;
 mod bad_calls;
 mod bad_frames;
+mod bots;
 mod durability;
 mod emotes;
 mod journey;

@@ -277,6 +277,8 @@ async fn boot(
     let limits = Arc::new(Limits::new(limits::Options {
         user_messages_per_second: 0.0,
         user_message_burst: 0,
+        bot_messages_per_second: 0.0,
+        bot_message_burst: 0,
         previews_per_address_per_second: 0,
         requests_per_address_per_second: 0,
         connections_per_address: 0,
@@ -316,7 +318,8 @@ fn accounts(store: &Arc<dyn Store>) -> Accounts {
         rates: RateLimits::NONE,
         rooms: Vec::new(),
     };
-    Accounts::new(store.clone(), store.clone(), keys(), hasher.clone(), RateClock::monotonic(), options)
+    let bots = store.clone();
+    Accounts::new(store.clone(), store.clone(), bots, keys(), hasher.clone(), RateClock::monotonic(), options)
 }
 
 fn keys() -> Keys {

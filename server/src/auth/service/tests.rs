@@ -15,6 +15,7 @@ use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
+mod bots;
 mod rates;
 mod stores;
 use stores::{ChangedMeanwhile, CountingWrites, Silenced};
@@ -36,7 +37,8 @@ fn house_with(store: Arc<MemoryStore>, rates: RateLimits) -> House {
     let (clock, time) = RateClock::manual();
     let keys = Keys::from_secrets(&"k".repeat(32), &[]).unwrap();
     let options = Options { rates, rooms: vec!["bestie".to_owned()], ..Options::default() };
-    let accounts = Accounts::new(store.clone(), store.clone(), keys, hasher.clone(), clock, options);
+    let accounts =
+        Accounts::new(store.clone(), store.clone(), store.clone(), keys, hasher.clone(), clock, options);
     House { accounts: Arc::new(accounts), store, hasher, time }
 }
 
@@ -49,7 +51,8 @@ fn service_over(
     let keys = Keys::from_secrets(&"k".repeat(32), &[]).unwrap();
     // Refresh tokens of no length live as long as access tokens all the same.
     let options = Options { rates: unlimited(), refresh_ttl: Duration::ZERO, ..Options::default() };
-    Accounts::new(accounts, sessions, keys, hasher.clone(), RateClock::monotonic(), options)
+    let bots = Arc::new(MemoryStore::new());
+    Accounts::new(accounts, sessions, bots, keys, hasher.clone(), RateClock::monotonic(), options)
 }
 
 fn unlimited() -> RateLimits {

@@ -29,6 +29,7 @@ fn ada(expires_at: u64) -> Identity {
         color: "#FF69B4".into(),
         created_at: Millis(0),
         admin: false,
+        bot: false,
     };
     Identity { user, family: Family(1), expires_at: Millis(expires_at) }
 }
