@@ -72,7 +72,7 @@ struct Context<'a> {
     servers: Option<Servers>,
 }
 
-const STEPS: [Step; 15] = [
+const STEPS: [Step; 16] = [
     Step { name: "fmt", needs: &[], run: fmt },
     Step { name: "tidy", needs: &[], run: |context| tidy::run(context.workspace) },
     Step { name: "examples", needs: &[], run: examples },
