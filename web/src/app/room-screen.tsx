@@ -237,7 +237,6 @@ export function RoomScreen({ services, slug, open }: Props) {
         {side?.kind === "moderation" && tools && (
           <ModerationPanel
             room={room}
-            info={info ?? null}
             moderation={moderating.moderation}
             toasts={services.toasts}
             role={role}
@@ -252,13 +251,10 @@ export function RoomScreen({ services, slug, open }: Props) {
       {over?.kind === "admin" && role === "admin" && (
         <AdminSheet
           administration={moderating.administration}
-          directory={services.directory}
           book={book}
           toasts={services.toasts}
           slug={slug}
           title={title}
-          archived={info?.archived ?? false}
-          onEnter={(next) => navigation.go(roomPath(next))}
           onClose={() => setOver(null)}
         />
       )}

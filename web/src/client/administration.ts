@@ -1,34 +1,17 @@
-import type { Emote, NewRoomBody, Room } from "../protocol/__generated__/protocol";
-import { emote, room } from "../protocol/objects";
+import type { Emote } from "../protocol/__generated__/protocol";
+import { emote } from "../protocol/objects";
 import { type Api, nothing, roomPath } from "./api";
 
 /** Pictures an emote may be, and how big. */
 export const EMOTE_TYPES = ["image/svg+xml", "image/png", "image/gif", "image/webp"];
 export const EMOTE_BYTES_MAX = 256 * 1024;
 
-/** The calls that only admins make: rooms and emotes. */
+/** The calls that only admins make: emotes. */
 export class Administration {
   private readonly api: Api;
 
   constructor(api: Api) {
     this.api = api;
-  }
-
-  createRoom(body: NewRoomBody): Promise<Room> {
-    return this.api.request({ method: "POST", path: "/rooms", body, answer: room, authenticated: true });
-  }
-
-  async archive(slug: string): Promise<void> {
-    await this.api.request({ method: "DELETE", path: roomPath(slug), answer: nothing, authenticated: true });
-  }
-
-  async restore(slug: string): Promise<void> {
-    await this.api.request({
-      method: "POST",
-      path: `${roomPath(slug)}/restore`,
-      answer: nothing,
-      authenticated: true,
-    });
   }
 
   /** `slug` is null for an emote of all rooms. */

@@ -76,7 +76,7 @@ export class RoomModeration {
     await this.change("DELETE", "/pinned");
   }
 
-  settings(change: SettingsBody & { title?: string; description?: string }): Promise<Room> {
+  settings(change: SettingsBody): Promise<Room> {
     return this.api.request({
       method: "PATCH",
       path: this.path("/settings"),

@@ -2,7 +2,7 @@ import { type KeyboardEvent, useId, useRef, useState } from "react";
 import type { RoomModeration } from "../../client/room-moderation";
 import type { RoomSession } from "../../client/room-session";
 import type { Toasts } from "../../client/toasts";
-import type { Role, Room } from "../../protocol/__generated__/protocol";
+import type { Role } from "../../protocol/__generated__/protocol";
 import { Button } from "../../ui/button";
 import { SidePanel } from "../../ui/side-panel";
 import { LogTab } from "./log-tab";
@@ -15,7 +15,6 @@ const TABS = ["Room", "People", "Phrases", "Log"] as const;
 
 interface Props {
   room: RoomSession;
-  info: Room | null;
   moderation: RoomModeration;
   toasts: Toasts;
   role: Role;
@@ -26,7 +25,7 @@ interface Props {
 }
 
 /** Everything a moderator sets and looks up, beside the chat that goes on. */
-export function ModerationPanel({ room, info, moderation, toasts, role, onPerson, onAdmin, onClose }: Props) {
+export function ModerationPanel({ room, moderation, toasts, role, onPerson, onAdmin, onClose }: Props) {
   const [tab, setTab] = useState<(typeof TABS)[number]>("Room");
   const id = useId();
   const bar = useRef<HTMLDivElement>(null);
@@ -59,8 +58,8 @@ export function ModerationPanel({ room, info, moderation, toasts, role, onPerson
         ))}
       </div>
       <div className={styles.tab} role="tabpanel" id={`${id}-panel`} aria-labelledby={`${id}-${tab}`}>
-        {tab === "Room" && <RoomTab room={room} info={info} moderation={moderation} toasts={toasts} role={role} />}
-        {tab === "Room" && onAdmin && <Button onClick={onAdmin}>Rooms and emotes…</Button>}
+        {tab === "Room" && <RoomTab room={room} moderation={moderation} toasts={toasts} />}
+        {tab === "Room" && onAdmin && <Button onClick={onAdmin}>Emotes…</Button>}
         {tab === "People" && <PeopleTab moderation={moderation} toasts={toasts} role={role} onPerson={onPerson} />}
         {tab === "Phrases" && <PhrasesTab moderation={moderation} />}
         {tab === "Log" && <LogTab moderation={moderation} />}

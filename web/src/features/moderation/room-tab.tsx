@@ -1,11 +1,10 @@
-import { type FormEvent, useState } from "react";
-import { leads, type RoomModeration } from "../../client/room-moderation";
+import { useState } from "react";
+import type { RoomModeration } from "../../client/room-moderation";
 import type { RoomSession } from "../../client/room-session";
 import type { Toasts } from "../../client/toasts";
-import type { Role, Room, SettingsBody } from "../../protocol/__generated__/protocol";
+import type { SettingsBody } from "../../protocol/__generated__/protocol";
 import { Button } from "../../ui/button";
 import { Check, Choice } from "../../ui/choice";
-import { Field } from "../../ui/field";
 import { useSignalPart } from "../../ui/use-signal";
 import { useWork } from "../../ui/use-work";
 import styles from "./moderation.module.css";
@@ -15,19 +14,14 @@ const SLOW = [0, 5, 10, 30, 60, 120] as const;
 const slowName = (seconds: number): string =>
   seconds === 0 ? "Off" : seconds < 60 ? `${seconds} s` : `${seconds / 60} m`;
 
-const TITLE_MAX = 100;
-const DESCRIPTION_MAX = 300;
-
 interface Props {
   room: RoomSession;
-  info: Room | null;
   moderation: RoomModeration;
   toasts: Toasts;
-  role: Role;
 }
 
 /** What a room asks of those who talk. The controls show what the server says, not what was pressed. */
-export function RoomTab({ room, info, moderation, toasts, role }: Props) {
+export function RoomTab({ room, moderation, toasts }: Props) {
   const settings = useSignalPart(room.vitals, (vitals) => vitals.settings);
   const pinned = useSignalPart(room.vitals, (vitals) => vitals.pinned);
   const { busy, problem, work } = useWork();
@@ -71,7 +65,6 @@ export function RoomTab({ room, info, moderation, toasts, role }: Props) {
           </Button>
         </div>
       )}
-      {leads(role) && info && <Names info={info} moderation={moderation} toasts={toasts} />}
       <div className={styles.away}>
         {sure ? (
           <>
@@ -90,35 +83,5 @@ export function RoomTab({ room, info, moderation, toasts, role }: Props) {
         )}
       </div>
     </>
-  );
-}
-
-function Names({ info, moderation, toasts }: { info: Room; moderation: RoomModeration; toasts: Toasts }) {
-  const [title, setTitle] = useState(info.title);
-  const [description, setDescription] = useState(info.description);
-  const { busy, problem, work } = useWork();
-  const save = async (event: FormEvent) => {
-    event.preventDefault();
-    const change = { title: title.trim(), description: description.trim() };
-    if (await work(() => moderation.settings(change))) toasts.say("The room has its new words");
-  };
-  return (
-    <form className={styles.form} onSubmit={save}>
-      <Field label="Title" required maxLength={TITLE_MAX} value={title} onChange={(e) => setTitle(e.target.value)} />
-      <Field
-        label="Description"
-        maxLength={DESCRIPTION_MAX}
-        value={description}
-        onChange={(e) => setDescription(e.target.value)}
-      />
-      {problem && (
-        <p className={styles.problem} role="alert">
-          {problem}
-        </p>
-      )}
-      <Button type="submit" disabled={busy || title.trim() === ""}>
-        Save the words
-      </Button>
-    </form>
   );
 }
