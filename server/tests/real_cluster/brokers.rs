@@ -40,7 +40,7 @@ async fn g12_of_three_brokers_one_may_be_gone_and_two_are_told() {
     })
     .await;
     let asked = Instant::now();
-    let again = ada.send("bestie", "one left", None).await.err().expect("nothing is accepted");
+    let again = ada.send("bestie", "one left", None).await.expect_err("nothing is accepted");
     assert_eq!(again.code(), Some(ErrorCode::Unavailable), "{again}");
     let told = asked.elapsed();
     let during = run.progress();
