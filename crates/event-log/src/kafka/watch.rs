@@ -44,6 +44,9 @@ pub(super) fn watch(shared: &Shared, runtime: &Runtime) {
             Err(why) => {
                 settled = false;
                 unwell(shared, &why);
+                // It asks the controller alone, and learns from metadata only who that is now. By itself it would ask the
+                // broker that is gone for minutes.
+                let _ = shared.admin.inner().fetch_metadata(Some(&options.topic), ANSWER_MAX);
                 continue;
             }
         }
