@@ -1,4 +1,4 @@
-//! G13: the database is frozen, and killed, under as much load as the machine carries; the chat goes on from the log.
+//! G13: the database is slow, frozen, and killed, under as much load as the machine carries; the chat goes on from the log.
 
 use crate::support::{
     Cluster, LOOK_EVERY, PATIENCE, accepted, alone, blocking, choices, judge, node, run, tell, times, user,
@@ -80,7 +80,7 @@ async fn g13_without_a_database_the_chat_goes_on_and_the_store_is_filled_later()
         users.push(user);
     }
     let mut told = Vec::new();
-    for fault in ["frozen", "killed"] {
+    for fault in ["slow", "frozen", "killed"] {
         let before = run.progress();
         let (stop, stopped) = watch::channel(false);
         let visitors: Vec<_> = gateways
@@ -89,7 +89,15 @@ async fn g13_without_a_database_the_chat_goes_on_and_the_store_is_filled_later()
             .map(|(g, user)| visit(user.bearer(user.token().expect("a user")), g.address(), stopped.clone()))
             .collect();
         let since = Instant::now();
-        if fault == "frozen" {
+        if fault == "slow" {
+            // It gets one sixth of the time: what it answers in 10 ms takes up to 300.
+            while since.elapsed() < Duration::from_secs(times(8, 60)) {
+                node.pause().unwrap();
+                tokio::time::sleep(Duration::from_millis(250)).await;
+                node.resume().unwrap();
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        } else if fault == "frozen" {
             node.pause().unwrap();
             tokio::time::sleep(Duration::from_secs(times(8, 60))).await;
             // Who logs in is told that it cannot be known, not that the password is wrong.
@@ -115,10 +123,10 @@ async fn g13_without_a_database_the_chat_goes_on_and_the_store_is_filled_later()
                 *all.history.entry(outcome).or_default() += count;
             }
         }
-        if fault == "frozen" {
-            node.resume().unwrap();
-        } else {
-            blocking(|| node.restart()).unwrap();
+        match fault {
+            "slow" => {}
+            "frozen" => node.resume().unwrap(),
+            _ => blocking(|| node.restart()).unwrap(),
         }
         let sent = during.accepted - before.accepted;
         // Who breaks off and comes back at the other gateway is not known there yet, and has to wait for the database.
@@ -138,7 +146,7 @@ async fn g13_without_a_database_the_chat_goes_on_and_the_store_is_filled_later()
         accepted(&run, 200).await;
     }
     tell(&format!("{name}: {}", told.join("; ")));
-    judge(name, "database frozen and killed", &run.finish().await);
+    judge(name, "database slow, frozen and killed", &run.finish().await);
     let since = Instant::now();
     let rows = cluster.store_is_the_log().await;
     tell(&format!(
