@@ -26,3 +26,4 @@ mod sleep;
 mod slow;
 mod storm;
 mod support;
+mod upgrade;
