@@ -117,16 +117,16 @@ async fn a_killed_broker_loses_nothing_acked_and_the_log_comes_back_by_itself() 
     let loads = [load("a"), load("b")];
     within("a thousand records", log.wait_past(P0, Offset(1000))).await.expect("open");
     // They are there; that this one is acked says that all before it are, too.
-    let marker = within("room", async {
+    let marker = within("an ack", async {
         loop {
             match log.append(P0, "marker".into()) {
-                Ok(append) => break append,
+                Ok(append) => break append.await,
                 Err(AppendError::Overloaded { .. }) => tokio::task::yield_now().await,
                 Err(error) => panic!("{error}"),
             }
         }
     });
-    let marker = within("an ack", marker.await).await.expect("durable");
+    let marker = marker.await.expect("durable");
     broker.kill();
     let mut outcomes = Outcomes::default();
     outcomes.acked.insert("marker".to_owned(), marker);
