@@ -15,7 +15,7 @@ use crate::{
     config::{Config, Role, Secret, StoreEngine},
     emotes::Emotes,
     following::{Following, PrepareError},
-    gateway::{self, Gateway, registry::Registry, shard::Shards},
+    gateway::{self, Gateway, registry::Registry, shard::Shards, socket},
     http,
     limits::{self, Limits},
     news::News,
@@ -298,9 +298,8 @@ async fn serve(
         false => http::health_router(app.clone()),
     };
     let service = routes.into_make_service_with_connect_info::<SocketAddr>();
-    // A chat line must not wait for the acknowledgement of the one before it.
     let listener = listeners.main.tap_io(|stream| {
-        let _ = stream.set_nodelay(true);
+        let _ = socket::set_up(stream);
     });
     let stop = gateway.stopping.clone();
     let server = tokio::spawn(

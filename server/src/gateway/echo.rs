@@ -1,6 +1,6 @@
 //! An echo over the very same WebSocket code as the chat's, for conformance suites. No part of a serving process.
 
-use super::{connection::End, outlet::Outlet, registry::Signals, shard::Shards, ws::Upgraded};
+use super::{connection::End, outlet::Outlet, registry::Signals, shard::Shards, socket, ws::Upgraded};
 use crate::{
     http::problem::Refusal,
     websocket::{
@@ -27,7 +27,7 @@ pub async fn run(
     let listener = TcpListener::bind(listen).await?;
     ready(listener.local_addr()?);
     let listener = listener.tap_io(|stream| {
-        let _ = stream.set_nodelay(true);
+        let _ = socket::set_up(stream);
     });
     let world: Arc<dyn World> = Arc::new(Real);
     let shards = Shards::new(1, HEARTBEAT, &world);

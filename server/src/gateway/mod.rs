@@ -2,7 +2,8 @@
 //!
 //! [`session`] is the state machine of one connection, without I/O: frames in, actions out. [`connection`] drives it, a
 //! small task each, and reads what the client says; [`shard`]s write what the rooms publish, one task a core, through each
-//! connection's [`outlet`]. Neither knows a socket; [`ws`] does. [`registry`] finds connections whose log-in ended.
+//! connection's [`outlet`]. Neither knows a socket; [`ws`] does, and [`socket`] sets it up. [`registry`] finds connections
+//! whose log-in ended.
 
 pub mod connection;
 pub mod echo;
@@ -10,6 +11,7 @@ pub mod outlet;
 pub mod registry;
 pub mod session;
 pub mod shard;
+pub mod socket;
 pub mod ws;
 
 use crate::{
