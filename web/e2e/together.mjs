@@ -132,6 +132,18 @@ export async function together({ checks, people, base, shot }) {
     equal(await una.getByRole("link", { name: /Bestie.*new/ }).count(), 0, "marks on the room one is in");
   });
 
+  await checks.step("a reload before the answer to a refresh costs nobody their session", async () => {
+    await vic.goto(address);
+    const exchanged = new Promise((resolve, reject) => {
+      // The server exchanges the token, and the page that asked for it never hears of that.
+      const lose = (route) => route.fetch().then((answer) => resolve(answer.status()), reject);
+      void vic.route("**/api/v1/auth/refresh", lose, { times: 1 }).then(() => vic.reload(), reject);
+    });
+    equal(await exchanged, 200, "the answer that was lost");
+    await vic.reload();
+    await say(vic, `again${mark} here`);
+  });
+
   await checks.step("a new password logs out every other browser and keeps this one", async () => {
     const phone = await people.arrive("vic's phone", { viewport: { width: 390, height: 780 } });
     await phone.goto(address);

@@ -181,8 +181,9 @@ pub trait SessionStore: Send + Sync + 'static {
     /// another token is refused as [`StoreError::Unavailable`], here and in `rotate`.
     fn open(&self, hash: TokenHash, token: RefreshToken) -> BoxFuture<'_, Result<(), StoreError>>;
     /// In one step: marks `hash` spent and keeps `next` for the same user and family, good until `next_expires_at`.
-    /// A token that was spent before revokes its family. A token is past its time at `expires_at` itself, and then it
-    /// is unknown whether it was spent or not.
+    /// A token that was spent before revokes its family, unless `next` is the good token that followed: that is the same
+    /// step again, asked for by one who did not hear of its end, and answered as the first time. A token is past its time
+    /// at `expires_at` itself, and then it is unknown whether it was spent or not.
     fn rotate(
         &self,
         hash: TokenHash,

@@ -306,6 +306,11 @@ impl SessionStore for MemoryStore {
                 return Ok(Spent::Unknown);
             };
             if token.spent {
+                if let Some(&follower) = state.tokens.get(&next)
+                    && token.was_followed_by(&follower, now)
+                {
+                    return Ok(Spent::Now(follower));
+                }
                 state.forget_tokens(|other| other.family == token.family);
                 return Ok(Spent::Reused(token));
             }

@@ -76,3 +76,12 @@ pub struct RefreshToken {
     /// Has it been exchanged for the next one?
     pub spent: bool,
 }
+
+impl RefreshToken {
+    /// Is this the token of its log-in that is good now? Who can name it has the session anyway, so an exchange that
+    /// names both may be made again.
+    #[must_use]
+    pub fn was_followed_by(&self, other: &Self, now: Millis) -> bool {
+        self.spent && other.family == self.family && !other.spent && other.expires_at > now
+    }
+}

@@ -281,12 +281,13 @@ impl Rest {
 
     /// Exchanges a refresh token.
     pub async fn refresh(&self, refresh_token: &str) -> Result<AuthAnswer, Error> {
-        self.post("/auth/refresh", &RefreshBody { refresh_token: refresh_token.to_owned() }).await
+        let body = RefreshBody { refresh_token: refresh_token.to_owned(), next_refresh_token: None };
+        self.post("/auth/refresh", &body).await
     }
 
     /// Ends a session.
     pub async fn logout(&self, refresh_token: &str) -> Result<(), Error> {
-        let body = RefreshBody { refresh_token: refresh_token.to_owned() };
+        let body = RefreshBody { refresh_token: refresh_token.to_owned(), next_refresh_token: None };
         self.with_body(Method::POST, "/auth/logout", &body).await?.success()
     }
 

@@ -40,6 +40,11 @@ pub struct LoginBody {
 pub struct RefreshBody {
     /// As it came with the last answer.
     pub refresh_token: String,
+    /// What the next one is to be: 32 random bytes of the client, in base64url without padding. An exchange whose answer
+    /// was lost can then be asked for again with the same two. Logging out does not look at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub next_refresh_token: Option<String>,
 }
 
 /// What registering, logging in and refreshing answer.

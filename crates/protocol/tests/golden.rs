@@ -284,7 +284,14 @@ fn rest_bodies() {
         },
     );
     golden.check("login", &LoginBody { username: "ada_99".into(), password: "correct horse".into() });
-    golden.check("refresh", &RefreshBody { refresh_token: "r1".into() });
+    golden.check("refresh", &RefreshBody { refresh_token: "r1".into(), next_refresh_token: None });
+    golden.check(
+        "refresh_repeatable",
+        &RefreshBody {
+            refresh_token: "r1".into(),
+            next_refresh_token: Some("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8".into()),
+        },
+    );
     golden.check(
         "auth_answer",
         &AuthAnswer {

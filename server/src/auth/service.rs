@@ -205,18 +205,23 @@ impl Accounts {
         Ok(answer)
     }
 
-    /// Exchanges a refresh token for the next one and a new access token.
+    /// Exchanges a refresh token for the next one and a new access token. A client that names the next one may ask again
+    /// for an exchange whose answer it lost, until it uses that next one.
     ///
     /// # Errors
     /// `Unauthorized` for a token that is not known, ended, past its time, or was exchanged before; in the last case
-    /// somebody has a copy, and the whole session is over. And those of the store.
+    /// somebody has a copy, and the whole session is over. `Validation` (field `next_refresh_token`), and those of the
+    /// store.
     pub async fn refresh(&self, body: RefreshBody, now: Millis) -> Result<AuthAnswer, AuthError> {
         let secret = RefreshSecret::parse(&body.refresh_token).ok_or(AuthError::Unauthorized)?;
         // Reading is cheap and rotating is a durable write: made-up tokens must not reach the write.
         if self.stores.sessions.token(secret.hash()).await?.is_none() {
             return Err(AuthError::Unauthorized);
         }
-        let next = RefreshSecret::generate();
+        let next = match &body.next_refresh_token {
+            Some(named) => RefreshSecret::parse(named).ok_or_else(malformed_next)?,
+            None => RefreshSecret::generate(),
+        };
         let next_expires_at = now.plus(millis(self.refresh_ttl));
         match self.stores.sessions.rotate(secret.hash(), next.hash(), next_expires_at, now).await? {
             Spent::Now(token) => {
@@ -554,6 +559,11 @@ fn made_up_password() -> String {
 /// Whole milliseconds; half a billion years are enough.
 pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn malformed_next() -> AuthError {
+    let detail = "32 bytes in base64url without padding are wanted".to_owned();
+    AuthError::Validation(vec![field_error("next_refresh_token", "malformed", detail)])
 }
 
 fn name_error(field: &str, e: NameError) -> FieldError {

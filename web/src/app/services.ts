@@ -34,7 +34,7 @@ export function createServices() {
   const session = new Session({ api, storage: shared, lock: browserLock(shared, timers), timers });
   const connection = new Connection({
     open: () => new WebSocket(socketAddress(), SUBPROTOCOL) as Socket,
-    tokens: (force) => session.accessToken(force),
+    tokens: (refused) => session.accessToken(refused),
     timers,
   });
   const muted = new Muted(shared);

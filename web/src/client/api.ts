@@ -18,8 +18,8 @@ const CALL_TIMEOUT_MS = 15_000;
 
 type Fetch = (input: string, init: RequestInit) => Promise<Response>;
 
-/** Gives a token that is still good, or null for nobody. */
-export type TokenSource = (force?: boolean) => Promise<string | null>;
+/** Gives a token that is still good, and another one than was refused (`true`: than any before); null for nobody. */
+export type TokenSource = (refused?: string | true) => Promise<string | null>;
 
 export interface Call<T> {
   method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -103,8 +103,9 @@ export class Api {
     return this.request({ method: "POST", path: "/auth/login", body: { username, password }, answer: authAnswer });
   }
 
-  refresh(refreshToken: string): Promise<AuthAnswer> {
-    const body = { refresh_token: refreshToken };
+  /** The next one is named here, so that the same exchange can be asked for again if its answer is lost. */
+  refresh(refreshToken: string, next: string): Promise<AuthAnswer> {
+    const body = { refresh_token: refreshToken, next_refresh_token: next };
     return this.request({ method: "POST", path: "/auth/refresh", body, answer: authAnswer });
   }
 
@@ -131,12 +132,13 @@ export class Api {
   /** Any call; those of a part of the page that not everyone sees live beside that part. */
   async request<T>(call: Call<T>): Promise<T> {
     if (!call.authenticated) return this.attempt(call, null);
+    const token = await this.tokens();
     try {
-      return await this.attempt(call, await this.tokens());
+      return await this.attempt(call, token);
     } catch (error) {
       const stale = error instanceof CallProblem && (error.code === "token_expired" || error.code === "unauthorized");
       if (!stale) throw error;
-      return this.attempt(call, await this.tokens(true));
+      return this.attempt(call, await this.tokens(token ?? true));
     }
   }
 

@@ -33,6 +33,7 @@ let timers: FakeTimers;
 let sockets: FakeSocket[];
 let token: string | null;
 let forced: number;
+let refused: (string | true | undefined)[];
 let connection: Connection;
 let reader: Reader;
 
@@ -43,13 +44,15 @@ beforeEach(() => {
   sockets = [];
   token = null;
   forced = 0;
+  refused = [];
   connection = new Connection({
     open: () => {
       sockets.push(new FakeSocket());
       return socket();
     },
-    tokens: async (force) => {
-      if (force) forced += 1;
+    tokens: async (no) => {
+      if (no) forced += 1;
+      refused.push(no);
       return token;
     },
     timers,
@@ -92,6 +95,34 @@ describe("opening", () => {
     await settle();
     expect(forced).toBe(1);
     expect(socket().sentOf("auth").length).toBe(2);
+  });
+
+  it("says which token was refused, not which one is the newest", async () => {
+    token = "t1";
+    connection.read(reader);
+    socket().hello();
+    await settle();
+    const user = { id: "1", username: "a", display_name: "a", color: "#000000", created_at: 0 };
+    socket().say({ type: "authed", user, expires_at: 1 });
+    // Logged in anew, which ends the session of before.
+    connection.authenticate("t2");
+    connection.authenticate("t3");
+    socket().say({ type: "error", code: "unauthorized", detail: "" });
+    socket().say({ type: "authed", user, expires_at: 1 });
+    socket().end(4001);
+    expect(refused).toEqual([undefined, "t2", "t3"]);
+  });
+
+  it("tells an ended session by its own token while a newer one is not answered yet", async () => {
+    token = "t1";
+    connection.read(reader);
+    socket().hello();
+    await settle();
+    const user = { id: "1", username: "a", display_name: "a", color: "#000000", created_at: 0 };
+    socket().say({ type: "authed", user, expires_at: 1 });
+    connection.authenticate("t2");
+    socket().end(4001);
+    expect(refused).toEqual([undefined, "t1"]);
   });
 
   it("gives up on a server that never says hello", () => {

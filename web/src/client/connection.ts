@@ -1,6 +1,7 @@
 import type { ClientFrame } from "../protocol/__generated__/protocol";
 import { decodeServerFrame } from "../protocol/decode";
 import type { IncomingFrame, RoomFrame } from "../protocol/message";
+import type { TokenSource } from "./api";
 import { reconnectDelay } from "./backoff";
 import { Signal } from "./signal";
 import type { Cancel, Timers } from "./timers";
@@ -67,10 +68,13 @@ export class Connection {
   private cancelWatch: Cancel = () => {};
   private readonly readers = new Map<string, RoomReader>();
   private readonly open: () => Socket;
-  private readonly tokens: (force?: boolean) => Promise<string | null>;
+  /** Tokens that were shown on this socket and not answered yet, in order, and the last one that was taken. */
+  private shown: string[] = [];
+  private proven: string | null = null;
+  private readonly tokens: TokenSource;
   private readonly timers: Timers;
 
-  constructor(deps: { open: () => Socket; tokens: (force?: boolean) => Promise<string | null>; timers: Timers }) {
+  constructor(deps: { open: () => Socket; tokens: TokenSource; timers: Timers }) {
     this.open = deps.open;
     this.tokens = deps.tokens;
     this.timers = deps.timers;
@@ -106,7 +110,7 @@ export class Connection {
 
   /** There is a new token: someone logged in, or the old one is about to end. */
   authenticate(token: string): void {
-    this.write({ type: "auth", token });
+    if (this.write({ type: "auth", token })) this.shown.push(token);
   }
 
   /** A socket cannot become nobody's again, so logging out takes a new one. */
@@ -158,6 +162,7 @@ export class Connection {
         return;
       case "authed":
         this.isAuthed = true;
+        this.proven = this.shown.shift() ?? this.proven;
         for (const reader of this.readers.values()) reader.authed();
         return;
       case "reconnect":
@@ -172,7 +177,8 @@ export class Connection {
       case "error":
         if (frame.room !== undefined) this.readers.get(frame.room)?.receive(frame);
         else if (frame.nonce !== undefined) for (const reader of this.readers.values()) reader.receive(frame);
-        else if (frame.code === "token_expired" || frame.code === "unauthorized") void this.prove(true);
+        else if (frame.code === "token_expired" || frame.code === "unauthorized")
+          void this.prove(this.shown.shift() ?? this.proven ?? true);
         return;
       default:
         this.readers.get(frame.room)?.receive(frame);
@@ -185,12 +191,12 @@ export class Connection {
     this.lostAt = null;
     this.state.set({ phase: "open" });
     for (const reader of this.readers.values()) this.join(reader);
-    void this.prove(false);
+    void this.prove();
   }
 
-  private async prove(force: boolean): Promise<void> {
+  private async prove(refused?: string | true): Promise<void> {
     const socket = this.socket;
-    const token = await this.tokens(force).catch(() => null);
+    const token = await this.tokens(refused).catch(() => null);
     if (token && this.socket === socket) this.authenticate(token);
   }
 
@@ -223,6 +229,7 @@ export class Connection {
   private fail(socket: Socket, code: number): void {
     if (this.socket !== socket) return;
     const now = this.timers.now();
+    const { proven } = this;
     if (this.greeted && now - this.openedAt > STEADY_AFTER_MS) this.attempt = 0;
     this.drop();
     this.lostAt ??= now;
@@ -231,7 +238,8 @@ export class Connection {
     const crowded = CROWDED_CODES.includes(code);
     this.state.set({ phase: "waiting", lostAt: this.lostAt, retryAt: now + wait, crowded });
     this.cancelTimer = this.timers.after(wait, () => this.connect());
-    if (code === SESSION_ENDED) void this.tokens(true).catch(() => null);
+    // The session of that token ended; there may be a newer one, whose token is as good as it was.
+    if (code === SESSION_ENDED) void this.tokens(proven ?? true).catch(() => null);
   }
 
   private drop(): void {
@@ -242,6 +250,8 @@ export class Connection {
     this.socket = null;
     this.greeted = false;
     this.isAuthed = false;
+    this.shown = [];
+    this.proven = null;
     socket.onmessage = null;
     socket.onclose = null;
     socket.close(1000);

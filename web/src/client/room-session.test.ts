@@ -70,7 +70,7 @@ async function start(member: boolean, first: object = {}) {
       sockets.push(new FakeSocket());
       return socket();
     },
-    tokens: (force) => session.accessToken(force),
+    tokens: (refused) => session.accessToken(refused),
     timers,
   });
   muted = new Muted(storage);

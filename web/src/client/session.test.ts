@@ -7,21 +7,28 @@ import { CallProblem } from "./problem";
 import { Session } from "./session";
 import { MemoryStorage, SafeStorage } from "./storage";
 
-/** The server's side of refresh tokens: each good for one use, and a second use ends the family. */
+/**
+ * The server's side of refresh tokens: each good for one use, and a second use ends the family, unless it names the
+ * token that followed.
+ */
 class Accounts {
   issued = 0;
   current = "";
+  /** What `current` was exchanged for. */
+  spent = "";
   revoked = false;
   password = "correct horse";
   reachable = true;
   calls: string[] = [];
   hold: Promise<void> | null = null;
+  /** Awaited after a token was exchanged and before that is answered. */
+  slowRefresh: Promise<void> | null = null;
   /** Awaited after a new password holds and before that is answered. */
   slowAnswer: Promise<void> | null = null;
 
-  answer() {
+  answer(refreshToken?: string) {
     this.issued += 1;
-    this.current = `r${this.issued}`;
+    this.current = refreshToken ?? `r${this.issued}`;
     return {
       user: ada,
       access_token: `a${this.issued}`,
@@ -37,11 +44,15 @@ class Accounts {
     if (!this.reachable) throw new TypeError("network");
     const body = JSON.parse(String(init.body ?? "{}"));
     if (input.endsWith("/refresh")) {
-      if (this.revoked || body.refresh_token !== this.current) {
+      const again = body.refresh_token === this.spent && body.next_refresh_token === this.current;
+      if (this.revoked || (body.refresh_token !== this.current && !again)) {
         this.revoked = true;
         return problem(401, "unauthorized");
       }
-      return Response.json(this.answer());
+      this.spent = body.refresh_token;
+      const answer = this.answer(body.next_refresh_token);
+      await this.slowRefresh;
+      return Response.json(answer);
     }
     if (input.endsWith("/logout")) return new Response(null, { status: 204 });
     if (input.endsWith("/password")) {
@@ -112,6 +123,32 @@ describe("a new password", () => {
     await changing;
     expect(states).not.toContain("anonymous");
     expect(one.user?.username).toBe("ada");
+  });
+
+  it("hands out the new token to whoever comes with the old one, and spends nothing for it", async () => {
+    const one = tab(queueLock());
+    await one.login("ada", "correct horse");
+    await one.changePassword("correct horse", "battery staple");
+    // The socket hears of the end of its session after the new one has begun.
+    expect(await one.accessToken("a1")).toBe("a2");
+    expect(accounts.calls.filter((call) => call.endsWith("/refresh"))).toEqual([]);
+  });
+
+  it("is not undone by an exchange that was under way", async () => {
+    const one = tab(queueLock());
+    await one.login("ada", "correct horse");
+    let answer = () => {};
+    accounts.slowRefresh = new Promise((resolve) => {
+      answer = resolve;
+    });
+    const exchange = one.accessToken("a1");
+    await settle();
+    accounts.slowRefresh = null;
+    await one.changePassword("correct horse", "battery staple");
+    const { current, issued } = accounts;
+    answer();
+    expect(await exchange).toBe(`a${issued}`);
+    expect(JSON.parse(storage.get("twitchy.session") ?? "")).toMatchObject({ refresh_token: current });
   });
 
   it("changes nothing when the old one is wrong", async () => {
@@ -195,6 +232,22 @@ describe("one tab", () => {
     expect(await pending).toBeNull();
     expect(again.user).toBeNull();
     expect(storage.get("twitchy.session")).toBeNull();
+  });
+
+  it("goes on after a reload between an exchange and its answer, however often", async () => {
+    await tab(queueLock()).login("ada", "correct horse");
+    accounts.slowRefresh = new Promise(() => {});
+    for (let reload = 0; reload < 3; reload++) {
+      void tab(queueLock()).accessToken();
+      await settle();
+    }
+    accounts.slowRefresh = null;
+    const last = tab(queueLock());
+    expect(await last.accessToken()).toBe("a5");
+    expect(accounts.revoked).toBe(false);
+    const kept = JSON.parse(storage.get("twitchy.session") ?? "");
+    expect([kept.refresh_token, kept.next]).toEqual([accounts.current, undefined]);
+    expect(await last.accessToken(true)).toBe("a6");
   });
 
   it("takes rubbish in storage for nobody", () => {

@@ -1,8 +1,9 @@
 import type { AuthAnswer, ProfileBody, User } from "../protocol/__generated__/protocol";
 import { user as userShape } from "../protocol/objects";
-import { record, text } from "../protocol/shape";
+import { record, text, withDefault } from "../protocol/shape";
 import type { Api } from "./api";
 import type { Lock } from "./lock";
+import { newSecret } from "./nonce";
 import { CallProblem } from "./problem";
 import { Signal } from "./signal";
 import type { KeyValue } from "./storage";
@@ -24,12 +25,19 @@ const RENEW_BEFORE_MS = 60_000;
 const SPARE_MS = 10_000;
 const RETRY_MS = 10_000;
 
-const stored = record({ refresh_token: text, user: userShape });
+/** `next` is there while an exchange is under way: what the token that follows is to be. */
+interface Stored {
+  refresh_token: string;
+  user: User;
+  next: string | null;
+}
+const stored = record<Stored>({ refresh_token: text, user: userShape, next: withDefault<string | null>(text, null) });
 
 /**
  * Who one is. The access token lives in memory only; the refresh token in storage that all tabs share. As a refresh
  * token is good for one use, renewing goes through a lock and reads the stored one inside it: a tab that comes second
- * finds what the first one left.
+ * finds what the first one left. A page may be reloaded or closed before the answer comes; so the next token is chosen
+ * and kept here first, and whoever comes after asks for the same exchange again.
  */
 export class Session {
   readonly state: Signal<SessionState>;
@@ -55,7 +63,7 @@ export class Session {
     this.state = new Signal<SessionState>(
       known ? { kind: "member", user: known.user } : { kind: "anonymous", ended: false },
     );
-    deps.api.tokensFrom((force) => this.accessToken(force));
+    deps.api.tokensFrom((refused) => this.accessToken(refused));
   }
 
   get user(): User | null {
@@ -74,7 +82,7 @@ export class Session {
   async updateProfile(change: ProfileBody): Promise<void> {
     const user = await this.api.updateProfile(change);
     const known = this.read();
-    if (known) this.write(known.refresh_token, user);
+    if (known) this.write({ ...known, user });
     this.state.set({ kind: "member", user });
   }
 
@@ -103,12 +111,20 @@ export class Session {
     if (known) await this.api.logout(known.refresh_token).catch(() => {});
   }
 
-  /** A token that is good for a while yet; null for nobody, or when the server cannot be reached to renew it. */
-  async accessToken(force = false): Promise<string | null> {
-    const fresh = this.access && this.access.expiresAt - SPARE_MS > this.timers.now();
-    if (fresh && !force) return this.access?.token ?? null;
+  /**
+   * A token that is good for a while yet; null for nobody, or when the server cannot be reached to renew it. Whoever
+   * comes with one that was `refused` gets another: the one that has taken its place meanwhile, if there is one.
+   */
+  async accessToken(refused?: string | true): Promise<string | null> {
+    const fresh = this.freshToken();
+    if (fresh !== null && refused !== true && refused !== fresh) return fresh;
     if (!this.read()) return null;
     return this.renew();
+  }
+
+  private freshToken(): string | null {
+    const { access } = this;
+    return access && access.expiresAt - SPARE_MS > this.timers.now() ? access.token : null;
   }
 
   /** Another tab logged in, out or as someone else. */
@@ -116,7 +132,8 @@ export class Session {
     if (key !== STORAGE_KEY && key !== null) return;
     const known = this.read();
     if (!known) {
-      if (this.user) this.forget(false);
+      // Another tab may find its token refused before the new password's log-in is answered here.
+      if (this.user && !this.changing) this.forget(false);
       return;
     }
     if (known.user.id === this.user?.id) {
@@ -139,10 +156,15 @@ export class Session {
   private async exchange(retries: number): Promise<string | null> {
     const known = this.read();
     if (!known) return null;
+    const next = known.next ?? newSecret();
+    if (known.next === null) this.write({ ...known, next });
+    const before = this.access;
     try {
-      const answer = await this.api.refresh(known.refresh_token);
+      const answer = await this.api.refresh(known.refresh_token, next);
+      const now = this.read();
       // Logged out while the answer was under way: it must not log in again.
-      if (!this.read()) return null;
+      if (!now) return null;
+      if (now.refresh_token !== known.refresh_token) return this.overtaken(before, retries);
       this.accept(answer);
       return answer.access_token;
     } catch (error) {
@@ -152,16 +174,22 @@ export class Session {
         return null;
       }
       const now = this.read();
-      if (retries > 0 && now && now.refresh_token !== known.refresh_token) return this.exchange(retries - 1);
+      if (now && now.refresh_token !== known.refresh_token) return this.overtaken(before, retries);
       if (!this.changing) this.forget(true);
       return null;
     }
   }
 
+  /** Someone logged in anew while a token was exchanged, here or in another tab: that session is the one to go on with. */
+  private async overtaken(before: Access | null, retries: number): Promise<string | null> {
+    if (this.access !== before) return this.freshToken();
+    return retries > 0 ? this.exchange(retries - 1) : null;
+  }
+
   private accept(answer: AuthAnswer): void {
     const lifetime = answer.expires_in * 1000;
     this.access = { token: answer.access_token, expiresAt: this.timers.now() + lifetime };
-    this.write(answer.refresh_token, answer.user);
+    this.write({ refresh_token: answer.refresh_token, user: answer.user, next: null });
     this.state.set({ kind: "member", user: answer.user });
     this.token.set(answer.access_token);
     this.renewIn(Math.max(lifetime - RENEW_BEFORE_MS, lifetime / 2));
@@ -190,7 +218,7 @@ export class Session {
     }
   }
 
-  private write(refreshToken: string, user: User): void {
-    this.storage.set(STORAGE_KEY, JSON.stringify({ refresh_token: refreshToken, user }));
+  private write({ refresh_token, user, next }: Stored): void {
+    this.storage.set(STORAGE_KEY, JSON.stringify({ refresh_token, user, ...(next !== null && { next }) }));
   }
 }

@@ -128,7 +128,11 @@ pub(super) async fn rotate(
         return Ok(Spent::Unknown);
     };
     if token.spent {
-        return reused(client, token).await;
+        let follower = in_family(client, token.family, next, Read::Serial).await?;
+        return match follower.filter(|follower| token.was_followed_by(follower, now)) {
+            Some(follower) => Ok(Spent::Now(follower)),
+            None => reused(client, token).await,
+        };
     }
     if next == hash || find(client, next, Read::Quorum).await?.is_some() {
         return Err(crate::hash_in_use());
@@ -157,7 +161,7 @@ pub(super) async fn rotate(
         let read = |hash| in_family(client, token.family, hash, Read::Serial);
         let known = tokio::try_join!(read(hash), read(next));
         match known {
-            // Nobody else knows the next one, so it was this call that added it.
+            // Only who asks for this knows the next one, so this call added it, or the same one made again.
             Ok((Some(_), Some(_))) => return Ok(Spent::Now(follower)),
             Ok((Some(kept), None)) if kept.spent => return reused(client, kept).await,
             // Not done, and certainly: a read at LOCAL_SERIAL leaves nothing open.

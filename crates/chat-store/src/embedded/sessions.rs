@@ -132,6 +132,9 @@ pub(super) fn rotate(
         return Ok(Done::Nothing(Spent::Unknown));
     };
     if token.spent {
+        if let Some(follower) = tokens.get(next)?.filter(|follower| token.was_followed_by(follower, now)) {
+            return Ok(Done::Nothing(Spent::Now(follower)));
+        }
         tokens.forget_family(token.family)?;
         return Ok(Done::Durably(Spent::Reused(token)));
     }

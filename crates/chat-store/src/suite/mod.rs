@@ -85,6 +85,7 @@ macro_rules! conformance {
                 opening_again_changes_nothing,
                 rotation_spends_and_follows,
                 a_spent_token_revokes_its_family,
+                a_rotation_made_again_is_answered_as_before,
                 of_two_rotations_at_once_one_is_reuse,
                 a_token_is_good_until_its_time,
                 a_hash_in_use_is_refused,

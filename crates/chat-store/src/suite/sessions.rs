@@ -74,6 +74,43 @@ pub async fn a_spent_token_revokes_its_family(engine: &impl Engine) {
     assert!(matches!(store.rotate(hash(50), hash(51), LATER, NOW).await, Ok(Spent::Now(_))));
 }
 
+/// Whoever did not hear of the end of a rotation makes the same one again. Only the newest token can be named so.
+pub async fn a_rotation_made_again_is_answered_as_before(engine: &impl Engine) {
+    let store = engine.open().await;
+    let first = token(7, 42, T0 + 100);
+    store.open(hash(1), first).await.expect("open");
+    store.open(hash(50), token(7, 43, T0 + 100)).await.expect("the same user on another device");
+    let second = RefreshToken { expires_at: LATER, ..first };
+    for expires_at in [LATER, Millis(LATER.0 + 1)] {
+        assert_eq!(store.rotate(hash(1), hash(2), expires_at, NOW).await, Ok(Spent::Now(second)));
+    }
+    let both = [(); 2].map(|()| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move { store.rotate(hash(1), hash(2), LATER, NOW).await })
+    });
+    for again in both {
+        assert_eq!(again.await.expect("the task runs to its end"), Ok(Spent::Now(second)));
+    }
+    assert_eq!(kept(&store, 2).await, Some(second), "it is as good as before, and for as long");
+
+    store.rotate(hash(2), hash(3), LATER, NOW).await.expect("rotate");
+    let spent = RefreshToken { spent: true, ..first };
+    assert_eq!(
+        store.rotate(hash(1), hash(2), LATER, NOW).await,
+        Ok(Spent::Reused(spent)),
+        "2 is spent as well"
+    );
+    assert_eq!(kept(&store, 3).await, None, "the family is revoked");
+
+    store.rotate(hash(50), hash(51), LATER, NOW).await.expect("rotate");
+    store.open(hash(60), token(8, 44, T0 + 100)).await.expect("open");
+    assert!(
+        matches!(store.rotate(hash(50), hash(60), LATER, NOW).await, Ok(Spent::Reused(_))),
+        "a good token of another log-in is not its follower"
+    );
+    assert!(kept(&store, 60).await.is_some(), "and keeps its own");
+}
+
 /// Two clients present the same token at the same time.
 pub async fn of_two_rotations_at_once_one_is_reuse(engine: &impl Engine) {
     let store = engine.open().await;

@@ -17,6 +17,7 @@ use std::{
 
 mod bots;
 mod rates;
+mod refreshes;
 mod stores;
 use stores::{ChangedMeanwhile, CountingWrites, Silenced};
 
@@ -85,7 +86,7 @@ fn login_body(username: &str, password: &str) -> LoginBody {
 }
 
 fn refresh_body(answer: &AuthAnswer) -> RefreshBody {
-    RefreshBody { refresh_token: answer.refresh_token.clone() }
+    RefreshBody { refresh_token: answer.refresh_token.clone(), next_refresh_token: None }
 }
 
 impl House {
@@ -322,7 +323,7 @@ async fn a_made_up_refresh_token_is_refused_without_a_write() {
     let mut sent: Vec<String> = ["", "x", PASSWORD].map(str::to_owned).into();
     sent.extend(["x".repeat(10_000), RefreshSecret::generate().reveal()]);
     for refresh_token in sent {
-        let body = RefreshBody { refresh_token };
+        let body = RefreshBody { refresh_token, next_refresh_token: None };
         assert_eq!(error(accounts.refresh(body.clone(), NOW).await), AuthError::Unauthorized);
         accounts.logout(body, NOW).await.unwrap();
     }

@@ -638,7 +638,12 @@ export type RefreshBody = {
 /**
  * As it came with the last answer.
  */
-refresh_token: string, };
+refresh_token: string,
+/**
+ * What the next one is to be: 32 random bytes of the client, in base64url without padding. An exchange whose answer
+ * was lost can then be asked for again with the same two. Logging out does not look at it.
+ */
+next_refresh_token?: string, };
 
 export type RegisterBody = {
 /**
