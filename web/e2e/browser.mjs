@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 
-const STEP_TIMEOUT_MS = 15_000;
+/** Nothing is measured by it: a busy machine may take its time, and what never comes has to end. */
+const STEP_TIMEOUT_MS = 45_000;
 const ARGS = [
   "--no-sandbox",
   "--disable-gpu",
@@ -31,7 +32,7 @@ export class People {
     const folder = mkdtempSync(join(tmpdir(), "twitchy-e2e-"));
     this.#folders.push(folder);
     const context = await chromium.launchPersistentContext(folder, {
-      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+      executablePath: process.env.CHROMIUM ?? process.env.CHROME_PATH ?? "/usr/bin/chromium",
       headless: true,
       args: ARGS,
       viewport: { width: 1280, height: 800 },

@@ -23,6 +23,8 @@ use crate::{
 };
 
 const JOURNEY: &str = "web/e2e/journey.mjs";
+/// This one starts servers of its own, as it ends them in between.
+const MODERATION: &str = "web/e2e/civil.mjs";
 
 /// A start opens an empty data folder; a busy machine may take some seconds for it.
 const READY_TIME_MAX: Duration = Duration::from_secs(60);
@@ -79,6 +81,16 @@ pub(crate) fn run(workspace: &Workspace, browser: &Path) -> Result<()> {
         note(&failure.to_string());
     }
     travelled.and(stopped)
+}
+
+/// A moderator at work, in real browsers.
+pub(crate) fn moderation(workspace: &Workspace, browser: &Path) -> Result<()> {
+    let script = workspace.path(MODERATION);
+    if !script.is_file() {
+        return Err(Failure::Repository(format!("{MODERATION} is not there")));
+    }
+    let binary = server_binary(workspace)?;
+    travel(workspace.command("node").arg(&script).arg(&binary).env("CHROME_PATH", browser), JOURNEY_TIME_MAX)
 }
 
 /// The server as `cargo test --workspace` has just built it for its own tests: the same command line, so that

@@ -72,7 +72,7 @@ struct Context<'a> {
     servers: Option<Servers>,
 }
 
-const STEPS: [Step; 16] = [
+const STEPS: [Step; 17] = [
     Step { name: "fmt", needs: &[], run: fmt },
     Step { name: "tidy", needs: &[], run: |context| tidy::run(context.workspace) },
     Step { name: "examples", needs: &[], run: examples },
@@ -101,11 +101,13 @@ const STEPS: [Step; 16] = [
     Step { name: "example bot", needs: &["web build"], run: example_bot },
     Step { name: BROWSER, needs: &[], run: provide_browser },
     Step { name: JOURNEY, needs: &["web build", BROWSER], run: journey },
+    Step { name: MODERATION, needs: &["web build", BROWSER], run: moderation },
 ];
 
 const SERVERS: &str = "real servers";
 const BROWSER: &str = "e2e browser";
 const JOURNEY: &str = "e2e journey";
+const MODERATION: &str = "e2e moderation";
 
 fn fmt(context: &mut Context<'_>) -> Result<()> {
     provide_component(context.workspace, "fmt", "rustfmt")?;
@@ -168,6 +170,11 @@ fn provide_browser(context: &mut Context<'_>) -> Result<()> {
 fn journey(context: &mut Context<'_>) -> Result<()> {
     let browser = context.browser.as_deref().expect("set by a step that this one needs");
     journey::run(context.workspace, browser)
+}
+
+fn moderation(context: &mut Context<'_>) -> Result<()> {
+    let browser = context.browser.as_deref().expect("set by a step that this one needs");
+    journey::moderation(context.workspace, browser)
 }
 
 /// A component of the toolchain that a minimal installation leaves out.
@@ -332,7 +339,7 @@ mod tests {
 
     #[test]
     fn the_web_client_is_built_before_the_server_is_compiled() {
-        for step in ["clippy", "rust tests", JOURNEY] {
+        for step in ["clippy", "rust tests", JOURNEY, MODERATION] {
             assert!(chosen(&STEPS, &[step]).contains(&"web build"), "{step}");
         }
     }
