@@ -289,7 +289,7 @@ impl Socket {
     /// # Errors
     /// `Refused`, and as [`Self::wait_for`].
     pub async fn join(&mut self, room: &str) -> Result<Joined, Error> {
-        self.join_frame(room, None, None).await
+        self.join_frame(room, None, None, FeedKind::Full).await
     }
 
     /// Starts reading a room, with so many messages of its past.
@@ -297,7 +297,15 @@ impl Socket {
     /// # Errors
     /// `Refused`, and as [`Self::wait_for`].
     pub async fn join_with_history(&mut self, room: &str, history: u32) -> Result<Joined, Error> {
-        self.join_frame(room, Some(history), None).await
+        self.join_frame(room, Some(history), None, FeedKind::Full).await
+    }
+
+    /// Starts reading a room on this feed, without its past.
+    ///
+    /// # Errors
+    /// `Refused`, and as [`Self::wait_for`].
+    pub async fn join_feed(&mut self, room: &str, feed: FeedKind) -> Result<Joined, Error> {
+        self.join_frame(room, Some(0), None, feed).await
     }
 
     /// Starts reading a room where another connection ended.
@@ -305,7 +313,7 @@ impl Socket {
     /// # Errors
     /// `Refused`, and as [`Self::wait_for`].
     pub async fn resume(&mut self, room: &str, after: Seq, epoch: &str) -> Result<Joined, Error> {
-        self.join_frame(room, None, Some((after, epoch.to_owned()))).await
+        self.join_frame(room, None, Some((after, epoch.to_owned())), FeedKind::Full).await
     }
 
     async fn join_frame(
@@ -313,10 +321,10 @@ impl Socket {
         room: &str,
         history: Option<u32>,
         resume: Option<(Seq, String)>,
+        feed: FeedKind,
     ) -> Result<Joined, Error> {
         let (after, epoch) = resume.unzip();
-        self.send(&ClientFrame::Join { room: room.to_owned(), history, after, epoch, feed: FeedKind::Full })
-            .await?;
+        self.send(&ClientFrame::Join { room: room.to_owned(), history, after, epoch, feed }).await?;
         let answer = self.wait_for("joined", |frame| match frame {
             ServerFrame::Joined { room: joined, .. } if joined == room => joined_of(frame).map(Ok),
             ServerFrame::Error { nonce: None, room: Some(refused), .. } if refused == room => {

@@ -12,6 +12,7 @@ mod bad_frames;
 mod bots;
 mod durability;
 mod emotes;
+mod feeds;
 mod journey;
 mod limits;
 mod moderation;
