@@ -1,4 +1,5 @@
-//! What a run costs others: processor time and memory of processes, and how far the persisters are behind. Linux only.
+//! What a run costs others: processor time and memory of processes, how far the persisters are behind, and how often the store
+//! is read. Linux only.
 
 use client::{Call, Rest};
 use std::{fs, net::SocketAddr};
@@ -66,15 +67,37 @@ impl Watched {
     }
 }
 
-/// Records that are in the log and not yet in the store, over all partitions; none if the server does not say.
-pub async fn lag(address: SocketAddr) -> Option<u64> {
+/// What a server tells of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Figures {
+    /// Records that are in the log and not yet in the store, over all partitions; none if it does not say.
+    pub lag: Option<u64>,
+    /// Reads of the store for rooms' pasts, since it began.
+    pub store_reads: u64,
+}
+
+/// None if it does not answer.
+pub async fn figures(address: SocketAddr) -> Option<Figures> {
     let answer = Rest::new(address).call(Call::get("/metrics")).await.ok()?;
-    let text = answer.text();
-    let mut lags = text.lines().filter(|line| line.starts_with("twitchy_persist_lag_records")).peekable();
-    lags.peek()?;
-    let values = lags.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok());
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a count of records
-    Some(values.sum::<f64>() as u64)
+    answer.status.is_success().then(|| parse(&answer.text()))
+}
+
+fn parse(text: &str) -> Figures {
+    let sum = |name: &str| {
+        let of_name = |line: &&str| {
+            let rest = line.strip_prefix(name);
+            rest.is_some_and(|rest| rest.starts_with([' ', '{']))
+        };
+        let values =
+            text.lines().filter(of_name).filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok());
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a count
+        values.fold(None, |sum: Option<u64>, value| Some(sum.unwrap_or(0) + value as u64))
+    };
+    // What was never counted is not told.
+    Figures {
+        lag: sum("twitchy_persist_lag_records"),
+        store_reads: sum("twitchy_store_reads_total").unwrap_or(0),
+    }
 }
 
 #[cfg(test)]
@@ -91,6 +114,15 @@ mod tests {
         }
         assert!(me.used().memory > 100_000 && me.used().memory_most >= before.memory, "{sum}");
         assert!(Watched::all(&["me".to_owned()]).is_err() && Watched::all(&["me=x".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn what_a_server_tells_is_summed_up() {
+        let text = "# HELP twitchy_persist_lag_records x\n# TYPE twitchy_persist_lag_records gauge\n\
+            twitchy_persist_lag_records{partition=\"0\"} 3\ntwitchy_persist_lag_records{partition=\"1\"} 4\n\
+            twitchy_store_reads_total{what=\"page\"} 2\ntwitchy_store_reads_total_of_another 9\n";
+        assert_eq!(parse(text), Figures { lag: Some(7), store_reads: 2 });
+        assert_eq!(parse("twitchy_uptime 1\n"), Figures { lag: None, store_reads: 0 });
     }
 
     #[test]

@@ -81,6 +81,11 @@ impl Place {
         self.last
     }
 
+    /// Was it told a gap before?
+    pub fn fell(&self) -> bool {
+        !self.gaps.is_empty()
+    }
+
     /// The viewer is told that it will not see what lies up to here.
     pub fn gap(&mut self, to: u64) {
         if to <= self.last {

@@ -74,7 +74,7 @@ struct Play {
     /// Processes whose processor time and memory are told, as NAME=PID, with commas between.
     #[arg(long, value_delimiter = ',')]
     pids: Vec<String>,
-    /// Where the persisters' lag is read, as http://ADDR:PORT of a gateway (its /metrics).
+    /// Where the persisters' lag and the reads of the store are read, as http://ADDR:PORT of a gateway (its /metrics).
     #[arg(long)]
     lag: Option<String>,
     /// A folder for the report.

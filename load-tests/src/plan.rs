@@ -109,6 +109,8 @@ pub struct Counts {
     /// Messages shown to viewers, all together.
     pub shown: u64,
     pub gaps: u64,
+    /// Viewers that were told a gap, each counted once.
+    pub fell: u64,
     pub bytes: u64,
     /// Reads of the network that brought messages.
     pub reads: u64,
@@ -137,6 +139,7 @@ impl Counts {
             other.accepted,
             other.shown,
             other.gaps,
+            other.fell,
             other.bytes,
             other.reads,
             other.ended,
@@ -150,6 +153,7 @@ impl Counts {
             &mut self.accepted,
             &mut self.shown,
             &mut self.gaps,
+            &mut self.fell,
             &mut self.bytes,
             &mut self.reads,
             &mut self.ended,

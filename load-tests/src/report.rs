@@ -42,6 +42,8 @@ pub struct Report {
     processes: Vec<Process>,
     /// Of the persisters, in records: at most, and at the end.
     lag: Option<(u64, u64)>,
+    /// For rooms' pasts, while viewers came and went.
+    store_reads: Option<u64>,
     counts: Counts,
     words: Vec<String>,
     timeline: Vec<Point>,
@@ -213,6 +215,7 @@ impl Report {
                 drain_seconds: outcome.drain_seconds,
             },
             processes: processes.collect(),
+            store_reads: outcome.store_reads,
             lag: lags.iter().max().copied().zip(lags.last().copied()),
             timeline: std::iter::once(&zero)
                 .chain(seconds)
@@ -311,6 +314,9 @@ impl Report {
         if let Some((most, last)) = self.lag {
             let _ = writeln!(text, "persister's lag: {most} at most, {last} at the end of the run");
         }
+        if let Some(reads) = self.store_reads {
+            let _ = writeln!(text, "reads of the store for rooms' pasts: {reads}");
+        }
         let _ = writeln!(
             text,
             "generator: {:.2} cores in {} processes",
@@ -392,6 +398,9 @@ impl Report {
         }
         if let Some((most, last)) = self.lag {
             let _ = write!(text, "\nThe persister was {most} records behind at most, {last} at the end.\n");
+        }
+        if let Some(reads) = self.store_reads {
+            let _ = write!(text, "\nThe store was read {reads} times for rooms' pasts.\n");
         }
         let _ = write!(
             text,

@@ -45,7 +45,7 @@ pub struct Run {
     pub scenario: Scenario,
     pub stage: Stage,
     pub watched: Vec<Watched>,
-    /// Where the persisters' lag is read.
+    /// Where the persisters' lag and the reads of the store are read.
     pub lag: Option<SocketAddr>,
     /// Told while it runs, to standard error.
     pub progress: bool,
@@ -83,6 +83,8 @@ pub struct Outcome {
     /// Seen, and neither accepted nor without an answer.
     pub unexplained: u64,
     pub drain_seconds: f64,
+    /// Reads of the store for rooms' pasts while all this went on; none if nobody says.
+    pub store_reads: Option<u64>,
 }
 
 struct Worker {
@@ -133,6 +135,8 @@ impl Run {
         let plans = self.scenario.plans(&tokens, &self.stage);
         let use_now = |watched: &[Watched]| watched.iter().map(Watched::used).collect::<Vec<_>>();
         let before = use_now(&self.watched);
+        let figures = || self.lag.and_then(|address| runtime.block_on(cost::figures(address)));
+        let reads_before = figures().map(|figures| figures.store_reads);
         let mut workers = Workers::start(&plans)?;
         let patience = Duration::from_secs_f64(self.stage.connect_seconds_max + 30.0);
         workers.until(patience, |worker| worker.ready.is_some())?;
@@ -158,6 +162,7 @@ impl Run {
             unseen: 0,
             unexplained: 0,
             drain_seconds: 0.0,
+            store_reads: None,
         };
         let mut second = 0_u32;
         let end =
@@ -171,7 +176,7 @@ impl Run {
             workers.listen(Duration::from_micros(next.saturating_sub(stamp::now())))?;
             second += 1;
             marks.push(use_now(&self.watched));
-            let lag = self.lag.and_then(|address| runtime.block_on(cost::lag(address)));
+            let lag = figures().and_then(|figures| figures.lag);
             // Workers speak at the same moment; what comes too late is in the next second.
             let patience = Instant::now() + SAMPLE_WAIT_MAX;
             while !workers.all.iter().all(|worker| worker.told_of(f64::from(second)))
@@ -186,6 +191,8 @@ impl Run {
             outcome.seconds.push(told);
         }
         outcome.drain_seconds = self.drain(&mut workers, end, twitchy)?;
+        let reads = figures().map(|figures| figures.store_reads);
+        outcome.store_reads = reads.zip(reads_before).map(|(now, before)| now.saturating_sub(before));
         workers.say(&Word::Finish)?;
         workers.until(LAST_WORD_MAX, |worker| worker.tally.is_some())?;
         outcome.tallies = workers.all.iter_mut().filter_map(|worker| worker.tally.take()).collect();

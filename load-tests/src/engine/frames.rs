@@ -149,7 +149,9 @@ impl Engine {
             Ok(Said::Gap { to }) => {
                 self.counts.gaps += 1;
                 if let Ok(to) = to.parse() {
-                    self.connections[index].place.gap(to);
+                    let place = &mut self.connections[index].place;
+                    self.counts.fell += u64::from(!place.fell());
+                    place.gap(to);
                 }
             }
             Ok(Said::Other) => {}
@@ -180,6 +182,8 @@ impl Engine {
     fn see_messages(&mut self, index: usize, room: usize, content: &[u8]) {
         let (now, begin) = (stamp::now(), self.begin);
         let measured = self.measured();
+        // What a slow viewer reads late is its own doing.
+        let reads = !self.connections[index].slow;
         let mut found = self.seq.find_iter(content).peekable();
         while let Some(at) = found.next() {
             let message = &content[at + 7..found.peek().copied().unwrap_or(content.len())];
@@ -192,7 +196,9 @@ impl Engine {
             if let Some(Stamp { due, .. }) = stamp {
                 counts.shown += 1;
                 self.counts.shown += 1;
-                self.shown.note(now.saturating_sub(due), measured.contains(&due));
+                if reads {
+                    self.shown.note(now.saturating_sub(due), measured.contains(&due));
+                }
             }
         }
     }
