@@ -54,6 +54,9 @@ Usage: cargo xtask COMMAND
                              minutes); NAMES of twitchy,nats,ws,socketio,axum; results in target/bench
   bench mission [--scale S] [--seconds N]
                              How much of the whole mission this machine carries, and what the rest would take
+  bench targets [--only NAMES]
+                             What the server is meant to reach, and whether it does here; eight minutes; NAMES of
+                             latency,ack,idle,storm,joins,stalled,hot
   bench crates               The benchmarks of single crates, one after the other
   help                       Show this
 ";

@@ -1,25 +1,21 @@
 //! The comparison: every server in turn, round by round, so that a machine that slows down slows all; medians are told.
 
 use super::{
-    number,
+    LOAD_CORE, SERVER_CORE, number,
     peers::{Kind, Place},
-    play::{Report, Wish, play},
-    unknown,
+    play::{Report, Wish, median, play},
+    publish, unknown,
 };
 use crate::{
     failure::{Failure, Result},
     note,
     process::Workspace,
-    say,
 };
-use std::{collections::BTreeMap, fmt::Write as _, fs};
+use std::{collections::BTreeMap, fmt::Write as _};
 
 /// Rounds of a quarter of an hour, and of two minutes.
 const ROUNDS: usize = 3;
 const ROUNDS_QUICK: usize = 1;
-/// Server and generator each have a core of their own.
-const SERVER_CORE: usize = 0;
-const LOAD_CORE: usize = 1;
 const CASES: [&str; 4] = [IDLE, "viewers-1000-rate-50", "viewers-1000-rate-400", "viewers-10000-rate-40"];
 /// Where memory is measured: hashing passwords leaves more behind than viewers need.
 const IDLE: &str = "viewers-5000-idle";
@@ -108,17 +104,7 @@ pub(super) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         }
     }
     let text = table(cases, &kinds, &all, &missing, rounds, pinned);
-    let path = workspace.path("target/bench/report.md");
-    fs::write(&path, &text).map_err(|source| Failure::file(&path, source))?;
-    say(&text);
-    Ok(())
-}
-
-/// The figure in the middle; of an even number, the lower of the two.
-fn median(reports: &[Report], path: &str) -> f64 {
-    let mut values: Vec<f64> = reports.iter().map(|report| report.get(path)).collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(0.0)
+    publish(workspace, "report.md", &text)
 }
 
 fn table(
@@ -129,14 +115,7 @@ fn table(
     rounds: usize,
     pinned: bool,
 ) -> String {
-    let machine = all.values().flatten().next().map_or_else(String::new, |report| {
-        format!(
-            "{} cores of {}, {}",
-            report.get("/machine/cores"),
-            report.text("/machine/cpu"),
-            report.text("/machine/system")
-        )
-    });
+    let machine = all.values().flatten().next().map_or_else(String::new, Report::machine);
     let where_ = if pinned { "server on one core, generator on another" } else { "not pinned" };
     let mut text = format!(
         "Medians of {rounds} rounds, servers in turn; {machine}; {where_}; loopback, no TLS, no compression.\n"

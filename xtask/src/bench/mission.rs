@@ -9,13 +9,12 @@ use super::{
     number,
     peers::{Kind, Place},
     play::{Report, Wish, play},
-    unknown,
+    publish, unknown,
 };
 use crate::{
     failure::{Failure, Result},
     note,
     process::Workspace,
-    say,
 };
 use std::{fmt::Write as _, fs};
 
@@ -116,10 +115,7 @@ pub(super) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let full = play_step(workspace, viewers, full_rate, options.seconds, "full", "full")?;
     let _ = writeln!(text, "{}", line(&full, "full", viewers));
     let report = tell(&text, held.as_ref(), first_that_fails.as_ref(), &alone, &full, viewers);
-    let path = workspace.path("target/bench/mission.md");
-    fs::write(&path, &report).map_err(|source| Failure::file(&path, source))?;
-    say(&report);
-    Ok(())
+    publish(workspace, "mission.md", &report)
 }
 
 fn play_step(
@@ -186,10 +182,8 @@ fn tell(
     let mut text = format!(
         "| viewers, feed | offered/s | accepted/s | refused/s | shown/s | ack p99 ms | shown p99 ms | server's cores | generator's | Mbit/s | holds |\n\
          |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|\n{steps}\n\
-         Measured with one process on {} cores of {} ({}), which the generator shares; a step holds if {:.0}% is accepted and acked within {HOLDS_P99_MS:.0} ms at p99.\n\n",
-        alone.report.get("/machine/cores"),
-        alone.report.text("/machine/cpu"),
-        alone.report.text("/machine/system"),
+         Measured with one process on {}, which the generator shares; a step holds if {:.0}% is accepted and acked within {HOLDS_P99_MS:.0} ms at p99.\n\n",
+        alone.report.machine(),
         HOLDS_SHARE * 100.0
     );
     if let Some(failed) = failed {

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: Twitchy beside other servers, on the same machine, in the same run, under the same load.
 //!
-//! `bench crates` runs the benchmarks of single crates, `bench mission` looks how far one machine carries the whole. The load
+//! `bench crates` runs the benchmarks of single crates, `bench mission` looks how far one machine carries the whole, `bench
+//! targets` whether it reaches what it is meant to. The load
 //! comes from `load-tests`, whose reports are read here; what a server is and how it is started is in [`peers`].
 //! Start with [`command`].
 
@@ -8,12 +9,19 @@ mod compare;
 mod mission;
 mod peers;
 mod play;
+mod targets;
 
 use crate::{
     failure::{Failure, Result},
     note,
     process::{Workspace, check},
+    say,
 };
+use std::fs;
+
+/// Where they have a core of their own each.
+const SERVER_CORE: usize = 0;
+const LOAD_CORE: usize = 1;
 
 /// Crates with benchmarks of their own, one after the other so that none disturbs another.
 const CRATES: [&str; 3] = ["transformer-styles", "event-log", "chat-store"];
@@ -24,6 +32,7 @@ enum What {
     Compare(compare::Options),
     Crates,
     Mission(mission::Options),
+    Targets(targets::Options),
 }
 
 fn parse(arguments: &[String]) -> Result<What> {
@@ -33,6 +42,7 @@ fn parse(arguments: &[String]) -> Result<What> {
             Some(other) => Err(Failure::Usage(format!("`bench crates` does not take `{other}`"))),
         },
         Some((word, rest)) if word == "mission" => Ok(What::Mission(mission::Options::parse(rest)?)),
+        Some((word, rest)) if word == "targets" => Ok(What::Targets(targets::Options::parse(rest)?)),
         _ => Ok(What::Compare(compare::Options::parse(arguments)?)),
     }
 }
@@ -41,6 +51,7 @@ pub(crate) fn command(workspace: &Workspace, arguments: &[String]) -> Result<()>
     match parse(arguments)? {
         What::Compare(options) => compare::run(workspace, &options),
         What::Mission(options) => mission::run(workspace, &options),
+        What::Targets(options) => targets::run(workspace, &options),
         What::Crates => {
             for name in CRATES {
                 note(&format!("benchmarks of {name}"));
@@ -67,6 +78,15 @@ fn build(workspace: &Workspace) -> Result<()> {
         "peer-axum",
     ]);
     check(command.args(["--bin", "twitchy", "--bin", "twitchy-load", "--bin", "peer-axum"]))
+}
+
+/// Keeps what was found below `target/bench`, and says it.
+fn publish(workspace: &Workspace, name: &str, text: &str) -> Result<()> {
+    let path = workspace.path("target/bench").join(name);
+    fs::write(&path, text).map_err(|source| Failure::file(&path, source))?;
+    say(text);
+    note(&format!("kept in {}", path.display()));
+    Ok(())
 }
 
 /// The value behind a flag, as a number.

@@ -25,17 +25,45 @@ pub(super) struct Report(Value);
 impl Report {
     /// A number in it, by its path; 0 where there is none.
     pub(super) fn get(&self, path: &str) -> f64 {
-        self.0.pointer(path).and_then(Value::as_f64).unwrap_or(0.0)
+        self.number(path).unwrap_or(0.0)
     }
 
     pub(super) fn text(&self, path: &str) -> &str {
         self.0.pointer(path).and_then(Value::as_str).unwrap_or_default()
     }
 
+    /// A number in it, if it is there.
+    pub(super) fn number(&self, path: &str) -> Option<f64> {
+        self.0.pointer(path).and_then(Value::as_f64)
+    }
+
+    /// Did every viewer get what it was promised?
+    pub(super) fn is_clean(&self) -> bool {
+        self.0.pointer("/checks/clean").and_then(Value::as_bool) == Some(true)
+    }
+
+    /// Where it was measured, and how busy that was.
+    pub(super) fn machine(&self) -> String {
+        format!(
+            "{} cores of {}, {}, load {} before",
+            self.get("/machine/cores"),
+            self.text("/machine/cpu"),
+            self.text("/machine/system"),
+            self.text("/machine/load")
+        )
+    }
+
     #[cfg(test)]
     pub(super) fn of(value: Value) -> Self {
         Self(value)
     }
+}
+
+/// The figure in the middle; of an even number, the lower of the two.
+pub(super) fn median(reports: &[Report], path: &str) -> f64 {
+    let mut values: Vec<f64> = reports.iter().map(|report| report.get(path)).collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(0.0)
 }
 
 /// Plays it. That a server breaks a promise, as to lose messages, is in the report and no error here.
