@@ -4,7 +4,8 @@
 //! client is built before anything that compiles the server, which embeds it.
 
 use std::{
-    path::PathBuf,
+    fs::{self, File},
+    path::{Path, PathBuf},
     process::ExitCode,
     time::{Duration, Instant},
 };
@@ -72,10 +73,11 @@ struct Context<'a> {
     servers: Option<Servers>,
 }
 
-const STEPS: [Step; 17] = [
+const STEPS: [Step; 18] = [
     Step { name: "fmt", needs: &[], run: fmt },
     Step { name: "tidy", needs: &[], run: |context| tidy::run(context.workspace) },
     Step { name: "examples", needs: &[], run: examples },
+    Step { name: "load scripts", needs: &[], run: load_scripts },
     Step { name: "web packages", needs: &[], run: web_packages },
     Step { name: "generated types", needs: &[], run: |context| gen_types::check(context.workspace) },
     Step {
@@ -118,6 +120,44 @@ fn fmt(context: &mut Context<'_>) -> Result<()> {
 fn examples(context: &mut Context<'_>) -> Result<()> {
     node::find(context.workspace)?;
     check(context.workspace.command("node").args(["--test", "examples/read_log.test.mjs"]))
+}
+
+/// What is written for k6, Node and goose beside our own generator, which the tests play: is it sound as far as one sees
+/// without fetching k6 and 250 crates?
+fn load_scripts(context: &mut Context<'_>) -> Result<()> {
+    let workspace = context.workspace;
+    node::find(workspace)?;
+    provide_component(workspace, "fmt", "rustfmt")?;
+    for (folder, ending) in [("k6", "js"), ("peers", "cjs")] {
+        for path in files_of(&workspace.path("load-tests").join(folder), ending)? {
+            let kind = if ending == "js" { "module" } else { "commonjs" };
+            let file = File::open(&path).map_err(|source| Failure::file(&path, source))?;
+            let mut command = workspace.command("node");
+            check(command.args(["--check", &format!("--input-type={kind}")]).stdin(file))?;
+        }
+    }
+    let manifest = "load-tests/goose/Cargo.toml";
+    check(workspace.cargo().args(["fmt", "--manifest-path", manifest, "--", "--check"]))
+}
+
+/// The files of a folder whose names end like this.
+fn files_of(folder: &Path, ending: &str) -> Result<Vec<PathBuf>> {
+    let told = |source| Failure::file(folder, source);
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(told)? {
+        let path = entry.map_err(told)?.path();
+        if path.extension().is_some_and(|of_file| of_file == ending) {
+            files.push(path);
+        }
+    }
+    if files.is_empty() {
+        return Err(Failure::Answer {
+            line: folder.display().to_string(),
+            what: format!("has no .{ending} file"),
+        });
+    }
+    files.sort();
+    Ok(files)
 }
 
 /// The example bot talks to the server that was built for the tests.
