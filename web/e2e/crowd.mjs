@@ -3,7 +3,7 @@
  *
  *     node --experimental-websocket e2e/crowd.mjs BASE_URL ROOM PEOPLE MESSAGES_PER_SECOND SECONDS
  *
- * Prints `talking` when all are in and have begun, and how many lines were accepted at the end.
+ * The people are called after the room, so a room has one crowd. Prints `talking` when all are in and have begun, and how many lines were accepted at the end.
  */
 const [base, room, people, rate, seconds] = process.argv.slice(2);
 const TICK_MS = 20;
@@ -15,7 +15,7 @@ const line = (n) =>
   `${Array.from({ length: 3 + (n % 9) }, (_, at) => WORDS[(n * 7 + at * 3) % WORDS.length]).join(" ")} ${n}`;
 
 async function member(at) {
-  const body = JSON.stringify({ username: `crowd_${at}`, password: "correct horse battery" });
+  const body = JSON.stringify({ username: `of_${room}_${at}`, password: "correct horse battery" });
   const headers = { "content-type": "application/json" };
   const answer = await fetch(new URL("/api/v1/auth/register", base), { method: "POST", headers, body });
   if (!answer.ok) throw new Error(`register: ${answer.status} ${await answer.text()}`);

@@ -271,7 +271,8 @@ export async function moderating({ checks, base, shot }) {
       for (const colorScheme of ["dark", "light"]) {
         const stage = new Stage({ history: [messageOf("anna", "hello")], member: true, role: "admin", rest });
         const page = await people.arrive(`admin ${colorScheme}`, { reducedMotion: "reduce", colorScheme });
-        const picture = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>';
+        const picture =
+          '<svg xmlns="http://www.w3.org/2000/svg" width="56" height="56"><circle cx="28" cy="28" r="26" fill="#FFC24D"/></svg>';
         await page.route("**/emotes/e1", (route) => route.fulfill({ contentType: "image/svg+xml", body: picture }));
         await stage.play(page);
         await page.goto(address);
@@ -289,6 +290,14 @@ export async function moderating({ checks, base, shot }) {
         await card(page)
           .getByLabel("Picture")
           .setInputFiles({ name: "a.svg", mimeType: "image/svg+xml", buffer: Buffer.from(picture) });
+        await card(page).getByText("a.svg").waitFor();
+        // Both previews are drawn: the policy allows the picture that was chosen.
+        await page.waitForFunction(() => {
+          const seen = [...document.querySelectorAll('dialog img[src^="data:"]')];
+          return seen.length === 2 && seen.every((image) => image.naturalWidth > 0);
+        });
+        await clean(page, `a chosen picture, ${colorScheme}`);
+        await shot(page, `admin-picture-${colorScheme}`);
         await card(page).getByRole("button", { name: "Add the emote" }).click();
         await until(page, done(stage, "PUT /rooms/bestie/emotes/New_One"), "the emote");
         await card(page).getByRole("button", { name: "Remove New_One" }).click();

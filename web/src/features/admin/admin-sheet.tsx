@@ -1,15 +1,17 @@
 import { type FormEvent, useEffect, useState } from "react";
-import { type Administration, EMOTE_BYTES_MAX, EMOTE_TYPES } from "../../client/administration";
+import type { Administration } from "../../client/administration";
 import type { EmoteBook } from "../../client/emote-book";
 import type { Toasts } from "../../client/toasts";
 import { Button } from "../../ui/button";
 import { Check } from "../../ui/choice";
 import { EmoteImage } from "../../ui/emote-image";
 import { Field } from "../../ui/field";
+import { plural } from "../../ui/numbers";
 import { Sheet } from "../../ui/sheet";
 import { useSignal } from "../../ui/use-signal";
 import { useWork } from "../../ui/use-work";
 import styles from "./admin-sheet.module.css";
+import { PictureField, pictureFault } from "./picture-field";
 
 const EMOTE_NAME = /^[A-Za-z][A-Za-z0-9_]{1,31}$/;
 
@@ -35,11 +37,13 @@ function Emotes({ administration, book, toasts, slug, title }: Props) {
   const [name, setName] = useState("");
   const [picture, setPicture] = useState<File | null>(null);
   const [here, setHere] = useState(true);
-  const { busy, problem, work } = useWork();
+  const { busy, problem, wrong, work } = useWork("name", "picture");
   const pages = useSignal(book.pages);
   useEffect(() => void book.open(), [book]);
   const good = name === "" || EMOTE_NAME.test(name);
-  const fault = picture && pictureFault(picture);
+  const taken = pages.kind === "open" && pages.emotes.some((emote) => emote.name === name);
+
+  const ready = EMOTE_NAME.test(name) && picture !== null && pictureFault(picture) === null;
 
   const put = (event: FormEvent) => {
     event.preventDefault();
@@ -48,6 +52,7 @@ function Emotes({ administration, book, toasts, slug, title }: Props) {
       await administration.putEmote(here ? slug : null, name, picture);
       toasts.say(`${name} is an emote ${here ? `of ${title}` : "of all rooms"}`);
       setName("");
+      setPicture(null);
       await book.retry();
     });
   };
@@ -68,45 +73,45 @@ function Emotes({ administration, book, toasts, slug, title }: Props) {
         maxLength={32}
         spellCheck={false}
         autoCapitalize="none"
-        invalid={!good}
-        hint="Letters, digits and _, with a capital, a digit or _ in it, so that no everyday word is one."
+        invalid={!good || wrong("name") !== null}
+        hint={
+          wrong("name") ??
+          (taken
+            ? "There is one of that name; yours takes its place."
+            : "Letters, digits and _, with a capital, a digit or _ in it, so that no everyday word is one.")
+        }
         onChange={(event) => setName(event.target.value)}
       />
-      <Field
-        label="Picture"
-        type="file"
-        required
-        accept={EMOTE_TYPES.join()}
-        invalid={fault !== null}
-        hint={fault ?? "SVG, PNG, GIF or WebP, 256 kB at most. Square ones look best."}
-        onChange={(event) => setPicture(event.target.files?.[0] ?? null)}
-      />
+      <PictureField picture={picture} disabled={busy} told={wrong("picture")} onChange={setPicture} />
       <Check checked={here} onChange={setHere}>
         For {title} alone
       </Check>
       <Problem text={problem} />
-      <Button type="submit" disabled={busy || !EMOTE_NAME.test(name) || picture === null || fault !== null}>
+      <Button kind="ink" type="submit" disabled={busy || !ready}>
         Add the emote
       </Button>
       {pages.kind === "open" && pages.emotes.length > 0 && (
-        <ul className={styles.emotes}>
-          {pages.emotes.map((emote) => (
-            <li key={emote.name}>
-              <span aria-hidden="true">
-                <EmoteImage id={emote.id} name={emote.name} size={28} />
-              </span>
-              <span className={styles.name}>{emote.name}</span>
-              <Button
-                kind="quiet"
-                disabled={busy}
-                aria-label={`Remove ${emote.name}`}
-                onClick={() => void remove(emote.name)}
-              >
-                Remove
-              </Button>
-            </li>
-          ))}
-        </ul>
+        <section className={styles.there} aria-label="Emotes there are">
+          <h3>{plural(pages.emotes.length, "emote", "emotes")}</h3>
+          <ul className={styles.emotes}>
+            {pages.emotes.map((emote) => (
+              <li key={emote.name}>
+                <span aria-hidden="true">
+                  <EmoteImage id={emote.id} name={emote.name} size={28} />
+                </span>
+                <span className={styles.name}>{emote.name}</span>
+                <Button
+                  kind="quiet"
+                  disabled={busy}
+                  aria-label={`Remove ${emote.name}`}
+                  onClick={() => void remove(emote.name)}
+                >
+                  Remove
+                </Button>
+              </li>
+            ))}
+          </ul>
+        </section>
       )}
     </form>
   );
@@ -118,9 +123,4 @@ function Problem({ text }: { text: string | null }) {
       {text}
     </p>
   );
-}
-
-function pictureFault(picture: File): string | null {
-  if (!EMOTE_TYPES.includes(picture.type)) return "That is no SVG, PNG, GIF or WebP.";
-  return picture.size > EMOTE_BYTES_MAX ? "That is bigger than 256 kB." : null;
 }
