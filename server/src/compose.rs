@@ -15,13 +15,19 @@ use crate::{
     config::{Config, Role, Secret, StoreEngine},
     emotes::Emotes,
     following::{Following, PrepareError},
-    gateway::{self, Gateway, registry::Registry, shard::Shards, socket},
+    gateway::{self, Gateway, closing, registry::Registry, shard::Shards, socket},
     http,
     limits::{self, Limits},
     news::News,
-    nodes::{Nodes, words::NodeId},
+    nodes::{FeedsNow, Nodes, words::NodeId},
     persist,
-    rooms::{Directory, feed::RingLimits, style, ticker, waking::PrimeError},
+    rooms::{
+        Directory,
+        feed::RingLimits,
+        kept::{Keeper, Rules},
+        style, ticker,
+        waking::PrimeError,
+    },
     world::{Real, World},
 };
 use axum::serve::ListenerExt;
@@ -33,7 +39,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::{
     io,
     net::SocketAddr,
-    num::NonZeroUsize,
+    num::{NonZeroU32, NonZeroUsize},
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -118,6 +124,15 @@ pub fn accounts(config: &Config, store: &Arc<dyn Store>) -> Result<Accounts, Sta
     };
     let stores = (store.clone(), store.clone(), store.clone());
     Ok(Accounts::new(stores.0, stores.1, stores.2, keys, hasher, RateClock::monotonic(), options))
+}
+
+/// What may be made of rooms at run time.
+pub fn rules(config: &Config) -> Rules {
+    Rules {
+        preset: config.rooms.clone(),
+        partitions: NonZeroU32::new(config.log.partitions).unwrap_or(NonZeroU32::MIN),
+        rooms_max: config.limits.rooms as usize,
+    }
 }
 
 /// A process at work.
@@ -207,8 +222,15 @@ async fn serve(
         .map_err(|error| StartError::Usage(error.to_string()))?;
     let news = Arc::new(News::default());
     let emotes = Emotes::new(rooms.emotes().clone(), store.clone(), news.clone());
+    let rules = rules(config);
+    let keeper = Keeper::new(rooms.clone(), rules, store.clone(), news.clone(), world.clone());
+    // Before their partitions are brought up, and without a look those of the configuration are served.
+    if takes_connections && let Err(error) = keeper.look().await {
+        tracing::warn!(%error, "the rooms made at run time cannot be read yet; they are looked for again");
+    }
     let nodes = nodes_log.filter(|_| takes_connections).map(|log| {
-        let feeds = rooms.all().iter().map(|room| (room.id(), room.feed.clone()));
+        let directory = rooms.clone();
+        let feeds: FeedsNow = Box::new(move || directory.feeds());
         let revocations = accounts.revocations().clone();
         Nodes::new(NodeId(rand::random()), log, feeds, revocations, news, world.clone())
     });
@@ -244,6 +266,7 @@ async fn serve(
             tracing::warn!(%error, "the emotes cannot be read yet; those of the program are used");
         }
         spawn("emotes", endless(emotes.clone().run()));
+        spawn("rooms", endless(keeper.clone().run()));
     }
     for work in work {
         spawn(work.name, Box::pin(async move { Some(work.run.await) }));
@@ -264,8 +287,10 @@ async fn serve(
     for shard in shards.all() {
         spawn("shard", endless(shard.clone().run()));
     }
+    spawn("closing", endless(closing::run(rooms.clone(), shards.clone())));
     let gateway = Arc::new(Gateway {
         rooms,
+        keeper,
         history,
         emotes,
         accounts,

@@ -18,8 +18,8 @@ pub mod words;
 
 use crate::{
     auth::revocations::{self, End, Revocations},
-    news::News,
-    rooms::feed::Feed,
+    news::{News, Topic},
+    rooms::{directory::Feeds, feed::Feed},
     world::World,
 };
 use chat::time::Millis;
@@ -28,7 +28,7 @@ use parking_lot::Mutex;
 use presence::{Elsewhere, Telling};
 use protocol::ids::RoomId;
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     fmt::Display,
     sync::{
         Arc,
@@ -64,6 +64,9 @@ const READ_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Opens the nodes' log once more, after it was closed under us.
 pub type Reopen = Box<dyn Fn() -> BoxFuture<'static, Result<Arc<dyn EventLog>, String>> + Send + Sync>;
 
+/// The feeds of all rooms that there are now.
+pub type FeedsNow = Box<dyn Fn() -> Feeds + Send + Sync>;
+
 /// The log, and how to get it back.
 pub struct NodesLog {
     /// Of [`PARTITIONS`] partitions, and shared.
@@ -77,7 +80,7 @@ pub struct Nodes {
     id: NodeId,
     log: Mutex<Arc<dyn EventLog>>,
     reopen: Reopen,
-    feeds: HashMap<RoomId, Arc<Feed>>,
+    feeds: FeedsNow,
     revocations: Arc<Revocations>,
     news: Arc<News>,
     world: Arc<dyn World>,
@@ -117,7 +120,7 @@ impl Nodes {
     pub fn new(
         id: NodeId,
         log: NodesLog,
-        feeds: impl IntoIterator<Item = (RoomId, Arc<Feed>)>,
+        feeds: FeedsNow,
         revocations: Arc<Revocations>,
         news: Arc<News>,
         world: Arc<dyn World>,
@@ -128,7 +131,7 @@ impl Nodes {
             id,
             log: Mutex::new(log.log),
             reopen: log.reopen,
-            feeds: feeds.into_iter().collect(),
+            feeds,
             telling: Mutex::default(),
             elsewhere: Mutex::default(),
             outbox: tokio::sync::Mutex::new(Outbox {
@@ -287,11 +290,13 @@ impl Nodes {
         }
         match (word, when) {
             (Word::Viewers(rooms), When::Now) => {
-                let rooms = rooms.into_iter().filter(|(room, _)| self.feeds.contains_key(room));
+                let feeds = (self.feeds)();
+                let rooms = rooms.into_iter().filter(|(room, _)| feeds.contains_key(room));
                 Self::count_heard(self.elsewhere.lock().hear(node, rooms, Instant::now()));
             }
             (Word::Paces(rooms), When::Now) => {
-                let rooms = rooms.into_iter().filter(|(room, _)| self.feeds.contains_key(room));
+                let feeds = (self.feeds)();
+                let rooms = rooms.into_iter().filter(|(room, _)| feeds.contains_key(room));
                 Self::count_heard(self.elsewhere.lock().hear_paces(node, rooms, Instant::now()));
             }
             (Word::Left, When::Now) => self.elsewhere.lock().left(node),
@@ -338,7 +343,7 @@ impl Nodes {
                 let (mut elsewhere, now) = (self.elsewhere.lock(), Instant::now());
                 (elsewhere.sums(now), elsewhere.paces(now), elsewhere.nodes())
             };
-            for (room, feed) in &self.feeds {
+            for (room, feed) in (self.feeds)().iter() {
                 feed.set_viewers_elsewhere(sums.get(room).copied().unwrap_or(0));
                 feed.set_pace_elsewhere(paces.get(room).copied().unwrap_or(0));
             }
@@ -372,10 +377,11 @@ impl Nodes {
         if speaker.left {
             return Vec::new();
         }
-        let counts = self.feeds.iter().map(|(room, feed)| (*room, feed.viewers_here()));
+        let feeds = (self.feeds)();
+        let counts = feeds.iter().map(|(room, feed)| (*room, feed.viewers_here()));
         let pace = |(room, feed): (&RoomId, &Arc<Feed>)| Some((*room, feed.pace_here().filter(|p| *p > 0)?));
         let paces: Vec<_> = match speaker.telling.says_all() {
-            true => self.feeds.iter().filter_map(pace).collect(),
+            true => feeds.iter().filter_map(pace).collect(),
             false => Vec::new(),
         };
         let Some(say) = speaker.telling.next(counts) else { return Vec::new() };
@@ -496,6 +502,15 @@ impl Outbox {
 
 fn lost_words(lost: u64) {
     metrics::counter!("twitchy_nodes_ends_untold_total").increment(lost);
+}
+
+/// "Look there" from a process that is no node: a command that changed something in the store while nodes serve.
+///
+/// # Errors
+/// Those of the log.
+pub async fn tell_news_once(log: &dyn EventLog, topic: Topic, now: Millis) -> Result<(), AppendError> {
+    let record = Record { node: NodeId(rand::random()), at: now, word: Word::Look(topic) };
+    log.append(PASSING, record.encode())?.await.map(drop)
 }
 
 /// The same word from a process that is no node: a command that ended sessions while nodes serve.

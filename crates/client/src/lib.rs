@@ -8,6 +8,7 @@ mod answers;
 mod error;
 mod moderation;
 mod rest;
+mod rooms;
 mod socket;
 
 pub use answers::{Ack, Joined};

@@ -22,6 +22,7 @@ pub enum ErrorCode {
     AnonymousReadOnly,
     NotFound,
     RoomNotFound,
+    RoomArchived,
     MessageNotFound,
     UsernameTaken,
     RoomTaken,
@@ -42,7 +43,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::BadRequest,
         Self::InvalidJson,
         Self::ValidationFailed,
@@ -55,6 +56,7 @@ impl ErrorCode {
         Self::AnonymousReadOnly,
         Self::NotFound,
         Self::RoomNotFound,
+        Self::RoomArchived,
         Self::MessageNotFound,
         Self::UsernameTaken,
         Self::RoomTaken,
@@ -81,6 +83,7 @@ impl ErrorCode {
             Self::Forbidden
             | Self::Banned
             | Self::AnonymousReadOnly
+            | Self::RoomArchived
             | Self::EmoteOnly
             | Self::BlockedPhrase => 403,
             Self::NotFound | Self::RoomNotFound | Self::MessageNotFound => 404,
@@ -109,6 +112,7 @@ impl ErrorCode {
             Self::AnonymousReadOnly => "anonymous_read_only",
             Self::NotFound => "not_found",
             Self::RoomNotFound => "room_not_found",
+            Self::RoomArchived => "room_archived",
             Self::MessageNotFound => "message_not_found",
             Self::UsernameTaken => "username_taken",
             Self::RoomTaken => "room_taken",
@@ -143,6 +147,7 @@ impl ErrorCode {
             Self::AnonymousReadOnly => "Only registered users can write",
             Self::NotFound => "There is nothing here",
             Self::RoomNotFound => "There is no such room",
+            Self::RoomArchived => "The room is closed",
             Self::MessageNotFound => "There is no such message",
             Self::UsernameTaken => "This name is taken",
             Self::RoomTaken => "There is a room of this name",

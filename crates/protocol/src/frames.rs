@@ -289,6 +289,18 @@ pub enum ServerFrame {
         messages_per_second: f64,
         /// The pinned message.
         pinned: Option<Message>,
+        /// Its name for people, where that changed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "ts", ts(optional))]
+        title: Option<String>,
+        /// The line under it, where that changed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "ts", ts(optional))]
+        description: Option<String>,
+        /// Closed, or open again, where that changed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "ts", ts(optional))]
+        archived: Option<bool>,
     },
     /// To the user concerned.
     Banned {

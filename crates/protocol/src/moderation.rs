@@ -123,6 +123,14 @@ pub struct SettingsBody {
     #[serde(default)]
     #[cfg_attr(feature = "ts", ts(optional))]
     pub unique_chat: Option<bool>,
+    /// Its name for people, 1 to 100 code points. For the broadcaster and admins.
+    #[serde(default)]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub title: Option<String>,
+    /// At most 300 code points. For the broadcaster and admins.
+    #[serde(default)]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub description: Option<String>,
 }
 
 /// `PUT /rooms/{slug}/pinned`

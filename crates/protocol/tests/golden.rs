@@ -259,6 +259,22 @@ fn server_frames() {
             viewers: 3,
             messages_per_second: 1.5,
             pinned: Some(plain_message()),
+            title: None,
+            description: None,
+            archived: None,
+        },
+    );
+    golden.check(
+        "room_renamed",
+        &ServerFrame::Room {
+            room: "bestie".into(),
+            settings: room().settings,
+            viewers: 3,
+            messages_per_second: 1.5,
+            pinned: None,
+            title: Some("Besties".into()),
+            description: Some(String::new()),
+            archived: Some(true),
         },
     );
     golden.check(
@@ -445,7 +461,13 @@ fn moderation_bodies() {
     golden.check("clear_all", &ClearBody::default());
     golden.check(
         "settings",
-        &SettingsBody { slow_mode_seconds: Some(30), emote_only: Some(true), unique_chat: Some(false) },
+        &SettingsBody {
+            slow_mode_seconds: Some(30),
+            emote_only: Some(true),
+            unique_chat: Some(false),
+            title: Some("Besties".into()),
+            description: Some("For besties.".into()),
+        },
     );
     golden.check("pin", &PinBody { message_id: id(1) });
     golden.check("blocked_phrase", &BlockedPhraseBody { phrase: "b[a4]d".into(), pattern: true });

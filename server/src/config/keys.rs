@@ -262,6 +262,9 @@ settings! {
         previews_per_address_per_second: Limit = Limit(10);
         /// REST calls from one address, per second.
         requests_per_address_per_second: Limit = Limit(50);
+        /// Rooms in all: those of the configuration, those made at run time, and closed ones. Each costs every gateway memory
+        /// (some kilobytes, and up to `feed.ring_bytes`), and a line in each answer with all rooms.
+        rooms: u32 = 1_000 => 1..=10_000;
     }
 
     /// The newest messages of each room, in memory, from which viewers are served.

@@ -35,7 +35,7 @@ use chat::{
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use protocol::{
     codes::{CloseReason, ErrorCode},
-    frames::{NotRecovered, Role, ServerFrame, You, joined_frame, messages_frame},
+    frames::{LeftReason, NotRecovered, Role, ServerFrame, You, joined_frame, messages_frame},
     ids::{MessageId, Seq},
     limits::HISTORY_MAX,
     objects::FrameMessage,
@@ -205,6 +205,9 @@ impl<I: Inlet> Connection<I> {
         if !mail.is_empty() {
             self.outlet().send(mail.iter().map(|frame| frame::text(frame)));
         }
+        if self.signals.rooms_closed() {
+            self.leave_closed();
+        }
         match self.outlet().over() {
             Some(end) if step.is_continue() => ControlFlow::Break(end),
             _ => step,
@@ -281,6 +284,8 @@ impl<I: Inlet> Connection<I> {
                 self.session.authed(identity);
                 self.reply(&frame);
                 self.tell_standing(again);
+                // Whoever was an admin a moment ago may read closed rooms.
+                self.leave_closed();
             }
             Err(error) => self.refuse(error.into(), None, None),
         }
@@ -288,12 +293,16 @@ impl<I: Inlet> Connection<I> {
     }
 
     async fn join(&mut self, join: session::Join) {
-        let Some(room) = self.gateway.rooms.get(&join.room).cloned() else {
+        let Some(room) = self.gateway.rooms.get(&join.room) else {
             return self.refuse(Refusal::room_not_found(), None, Some(join.room));
         };
         // Subscribe first, then look at the past: nothing can fall between. Joining again starts over.
         self.reading.retain(|reading| reading.slug != join.room);
         let seat = self.outlet().shard.seat(self.outlet(), &room.feed);
+        // Looked at behind the seat: from there on whoever closes the room tells this connection.
+        if room.is_archived() && !self.is_admin() {
+            return self.refuse(Refusal::room_archived(), None, Some(join.room));
+        }
         if let Err(error) = room.shown().await {
             return self.refuse(error.into(), None, Some(join.room));
         }
@@ -341,6 +350,25 @@ impl<I: Inlet> Connection<I> {
         self.outlet().read(room.feed.clone(), cursor, frames);
         self.session.joined(join.room.clone());
         self.reading.push(Reading { slug: join.room, room, _seat: seat });
+    }
+
+    fn is_admin(&self) -> bool {
+        self.session.identity().is_some_and(|identity| identity.user.admin)
+    }
+
+    /// Leaves the rooms that were closed, unless an admin reads them: told so after all that was said in them.
+    fn leave_closed(&mut self) {
+        if self.is_admin() {
+            return;
+        }
+        let (closed, open) = self.reading.drain(..).partition(|reading| reading.room.is_archived());
+        self.reading = open;
+        let closed: Vec<Reading> = closed;
+        for Reading { slug, room, .. } in closed {
+            self.session.left(&slug);
+            let left = ServerFrame::Left { room: slug, reason: Some(LeftReason::Archived) };
+            self.outlet().part(&room.feed, frame::text(&left.to_json()));
+        }
     }
 
     /// What one is in a room.
@@ -461,7 +489,7 @@ async fn draft(
     nonce: &str,
     reply_to: Option<MessageId>,
 ) -> Result<(Arc<Room>, Draft), Refusal> {
-    let room = gateway.rooms.get(slug).cloned().ok_or_else(Refusal::room_not_found)?;
+    let room = gateway.rooms.get(slug).ok_or_else(Refusal::room_not_found)?;
     let reply_to = match reply_to {
         None => None,
         Some(id) => Some(find_parent(gateway, &room, id).await?),

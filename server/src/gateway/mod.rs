@@ -3,8 +3,9 @@
 //! [`session`] is the state machine of one connection, without I/O: frames in, actions out. [`connection`] drives it, a
 //! small task each, and reads what the client says; [`shard`]s write what the rooms publish, one task a core, through each
 //! connection's [`outlet`]. Neither knows a socket; [`ws`] does, and [`socket`] sets it up. [`registry`] finds connections
-//! whose log-in ended.
+//! whose log-in ended, [`closing`] those whose room was closed.
 
+pub mod closing;
 pub mod connection;
 pub mod echo;
 pub mod outlet;
@@ -18,7 +19,7 @@ use crate::{
     auth::Accounts,
     emotes::Emotes,
     limits::Limits,
-    rooms::{Directory, history::History},
+    rooms::{Directory, history::History, kept::Keeper},
     world::World,
 };
 use registry::Registry;
@@ -45,6 +46,8 @@ pub struct Options {
 pub struct Gateway {
     /// The rooms.
     pub rooms: Arc<Directory>,
+    /// Makes and changes them.
+    pub keeper: Arc<Keeper>,
     /// Their pasts.
     pub history: History,
     /// The rooms' emotes.

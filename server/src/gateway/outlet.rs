@@ -119,6 +119,37 @@ impl Outlet {
         self.out.lock().readings.retain(|reading| !Arc::ptr_eq(&reading.feed, feed));
     }
 
+    /// No news of this room any more, after all that it has published and a last frame about it.
+    pub fn part(self: &Arc<Self>, feed: &Arc<Feed>, last: Bytes) {
+        let mut out = self.out.lock();
+        let Out { own, own_bytes, readings, viewer, .. } = &mut *out;
+        let mut push = |frame: Bytes| {
+            *own_bytes += frame.len();
+            own.push_back(frame);
+        };
+        if let Some(at) = readings.iter().position(|reading| Arc::ptr_eq(&reading.feed, feed)) {
+            let Reading { feed, mut cursor } = readings.remove(at);
+            // The ring's bytes are shared; so many frames at the most as it holds.
+            while feed.has_more(&cursor) {
+                let mut gap = None;
+                let batch =
+                    batch(&mut Batches::new(), &feed, &mut cursor, viewer.as_deref(), |g| gap = Some(g));
+                if let Some(gap) = gap {
+                    push(gap_frame(&feed, gap));
+                }
+                batch.steps().iter().for_each(|step| push(step.frame.clone()));
+                cursor = batch.end();
+            }
+        }
+        push(last);
+        self.write_own(&mut out);
+    }
+
+    /// Has the connection's task look again at which of its rooms are open.
+    pub(super) fn look_at_rooms(&self) {
+        self.signals.look_at_rooms();
+    }
+
     /// The last frame of all.
     pub fn goodbye(self: &Arc<Self>, frame: Bytes) {
         let mut out = self.out.lock();
@@ -187,9 +218,7 @@ impl Outlet {
         let mut pulled = Vec::with_capacity(readings.len());
         for Reading { feed, cursor } in readings {
             pulled.push(batch(batches, feed, cursor, viewer.as_deref(), |gap| {
-                metrics::counter!("twitchy_gaps_total").increment(1);
-                let gap = ServerFrame::Gap { room: feed.slug().to_owned(), from: gap.from, to: gap.to };
-                let gap = frame::text(&gap.to_json());
+                let gap = gap_frame(feed, gap);
                 *own_bytes += gap.len();
                 own.push_back(gap);
             }));
@@ -306,6 +335,12 @@ impl Outlet {
             }
         }
     }
+}
+
+/// Tells what a viewer did not get.
+fn gap_frame(feed: &Feed, Gap { from, to }: Gap) -> Bytes {
+    metrics::counter!("twitchy_gaps_total").increment(1);
+    frame::text(&ServerFrame::Gap { room: feed.slug().to_owned(), from, to }.to_json())
 }
 
 /// The batch before a cursor, from those of this turn if somebody stood there before.

@@ -18,12 +18,14 @@ use std::{
 };
 use tokio::sync::{Notify, broadcast::error::RecvError};
 
-/// What wakes a connection's task: the end of its log-in, or something that its writing half has to say.
+/// What wakes a connection's task: the end of its log-in, a room that was closed, or something that its writing half has to say.
 #[derive(Default)]
 pub struct Signals {
     /// One permit is kept, so no wake-up is lost between two looks.
     pub wake: Notify,
     revoked: AtomicBool,
+    /// A room that it reads may be closed.
+    rooms: AtomicBool,
     /// Frames for this user alone, oldest first.
     mail: Mutex<VecDeque<Arc<str>>>,
 }
@@ -44,6 +46,17 @@ impl Signals {
         }
         mail.push_back(frame);
         drop(mail);
+        self.wake.notify_one();
+    }
+
+    /// Has the connection to look whether a room that it reads was closed? Asked once for each time.
+    pub fn rooms_closed(&self) -> bool {
+        self.rooms.load(Ordering::Relaxed) && self.rooms.swap(false, Ordering::AcqRel)
+    }
+
+    /// It has.
+    pub(super) fn look_at_rooms(&self) {
+        self.rooms.store(true, Ordering::Release);
         self.wake.notify_one();
     }
 

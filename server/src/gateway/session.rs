@@ -256,6 +256,11 @@ impl Session {
         self.rooms.insert(room);
     }
 
+    /// The room was closed, and is read no longer.
+    pub fn left(&mut self, room: &str) {
+        self.rooms.remove(room);
+    }
+
     /// A submitted message was answered.
     pub fn send_done(&mut self) {
         self.in_flight = self.in_flight.saturating_sub(1);

@@ -130,6 +130,26 @@ impl Shards {
         &self.shards
     }
 
+    /// Has the connections that read this room look again whether it is open.
+    pub async fn look_again(&self, feed: &Arc<Feed>) {
+        for shard in &self.shards {
+            let Some(room) = shard.rooms.lock().get(&address(feed)).cloned() else { continue };
+            let mut from = 0;
+            loop {
+                let (some, all) = {
+                    let seats = room.seats.lock();
+                    (seats.some(from), seats.slots.len())
+                };
+                some.iter().for_each(|outlet| outlet.look_at_rooms());
+                from += AT_ONCE;
+                if from >= all {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
     /// Takes a connection in; they are dealt out in turn.
     pub fn take(&self, wire: Arc<dyn Wire>, signals: Arc<Signals>) -> Berth {
         let number = self.next.fetch_add(1, Ordering::Relaxed) % self.shards.len();

@@ -2,7 +2,7 @@
 
 use super::{
     App,
-    extract::{Address, Admin, Path},
+    extract::{Address, Admin, AsAdmin, Path},
     problem::Refusal,
 };
 use crate::{
@@ -57,8 +57,9 @@ pub async fn list(State(app): State<Arc<App>>) -> Json<EmotesAnswer> {
 pub async fn list_of_room(
     State(app): State<Arc<App>>,
     Path(slug): Path<String>,
+    AsAdmin(admin): AsAdmin,
 ) -> Result<Json<EmotesAnswer>, Refusal> {
-    let room = super::rooms::room(&app, &slug)?;
+    let room = super::rooms::room(&app, &slug, admin)?;
     Ok(told(&app.gateway.emotes.live().of_room(room.id())))
 }
 
@@ -123,7 +124,7 @@ pub async fn put_of_room(
     Admin(user): Admin,
     request: Request,
 ) -> Result<Json<objects::Emote>, Refusal> {
-    let scope = Scope::Room(super::rooms::room(&app, &slug)?.id());
+    let scope = Scope::Room(super::rooms::room(&app, &slug, true)?.id());
     put_in(&app, &user, scope, &name, request).await
 }
 
@@ -153,7 +154,7 @@ pub async fn delete_of_room(
     Path((slug, name)): Path<(String, String)>,
     _: Admin,
 ) -> Result<StatusCode, Refusal> {
-    let scope = Scope::Room(super::rooms::room(&app, &slug)?.id());
+    let scope = Scope::Room(super::rooms::room(&app, &slug, true)?.id());
     app.gateway.emotes.remove(scope, named(&name)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }

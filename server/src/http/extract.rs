@@ -71,6 +71,20 @@ impl FromRequestParts<Arc<App>> for Admin {
     }
 }
 
+/// Does an admin ask? Whoever has no good token is somebody who reads, as without one.
+pub struct AsAdmin(pub bool);
+
+impl FromRequestParts<Arc<App>> for AsAdmin {
+    type Rejection = std::convert::Infallible;
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
+        if !parts.headers.contains_key(header::AUTHORIZATION) {
+            return Ok(Self(false));
+        }
+        let user = User::from_request_parts(parts, app).await;
+        Ok(Self(user.is_ok_and(|User(identity)| identity.user.admin)))
+    }
+}
+
 /// A registered user, or nobody; a token that is not good is still an error.
 pub struct MaybeUser(pub Option<Identity>);
 

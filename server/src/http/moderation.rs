@@ -2,12 +2,12 @@
 
 use super::{
     App,
-    extract::{Body, Path, Query, User},
+    extract::{AsAdmin, Body, Path, Query, User},
     problem::Refusal,
 };
 use crate::{
     auth::{Identity, Profile},
-    rooms::{Room, moderation::Parties},
+    rooms::{Room, kept::NewWords, moderation::Parties},
 };
 use axum::{Json, extract::State, http::StatusCode};
 use chat::{
@@ -38,18 +38,15 @@ const CARD_ROWS_MAX: usize = 5_000;
 type Done = Result<StatusCode, Refusal>;
 
 /// The room, and what the one who asks is there. It may have to be woken for that.
-async fn enter<'a>(app: &'a App, slug: &str, user: &Identity) -> Result<(&'a Arc<Room>, Role), Refusal> {
-    let room = app.gateway.rooms.get(slug).ok_or_else(Refusal::room_not_found)?;
+async fn enter(app: &App, slug: &str, user: &Identity) -> Result<(Arc<Room>, Role), Refusal> {
+    let room = super::rooms::room(app, slug, user.user.admin)?;
     room.shown().await?;
-    Ok((room, room.role(user.user.id, user.user.admin)))
+    let role = room.role(user.user.id, user.user.admin);
+    Ok((room, role))
 }
 
 /// The same, for what only moderators may see.
-async fn enter_as_moderator<'a>(
-    app: &'a App,
-    slug: &str,
-    user: &Identity,
-) -> Result<(&'a Arc<Room>, Role), Refusal> {
+async fn enter_as_moderator(app: &App, slug: &str, user: &Identity) -> Result<(Arc<Room>, Role), Refusal> {
     let (room, role) = enter(app, slug, user).await?;
     if role < Role::Moderator {
         return Err(Refusal::new(ErrorCode::Forbidden, NotAllowed::Moderators.to_string()));
@@ -82,18 +79,23 @@ fn reason(reason: Option<String>) -> Result<Option<String>, Refusal> {
 /// Takes a measure for the one who asks.
 async fn take(
     app: &App,
-    (room, role): (&Arc<Room>, Role),
+    (room, role): &(Arc<Room>, Role),
     user: &Identity,
     target: Role,
     act: Act,
     reason: Option<String>,
 ) -> Result<Seq, Refusal> {
+    measured(app, user)?;
+    let by = person(&user.user);
+    Ok(room.take(Parties { by: &by, role: *role, target }, act, reason).await?)
+}
+
+/// Counts one more change by this user.
+pub(super) fn measured(app: &App, user: &Identity) -> Result<(), Refusal> {
     app.gateway.limits.measure(user.user.id).map_err(|retry_after| Refusal {
         retry_after: Some(retry_after),
         ..Refusal::new(ErrorCode::RateLimited, "so many measures at once; wait a moment")
-    })?;
-    let by = person(&user.user);
-    Ok(room.take(Parties { by: &by, role, target }, act, reason).await?)
+    })
 }
 
 async fn find_message(app: &App, room: &Room, id: MessageId) -> Result<chat::message::Logged, Refusal> {
@@ -117,7 +119,7 @@ pub async fn delete_message(
     User(user): User,
 ) -> Done {
     let entered = enter(&app, &slug, &user).await?;
-    let found = find_message(&app, entered.0, message_id(&id)?).await?;
+    let found = find_message(&app, &entered.0, message_id(&id)?).await?;
     let author = &found.message.author;
     let own = author.id == user.user.id;
     if !own && entered.1 < Role::Moderator {
@@ -131,7 +133,7 @@ pub async fn delete_message(
         author: Person { id: author.id, username: author.username.clone() },
         excerpt: excerpt(&found.message.text),
     };
-    take(&app, entered, &user, target, act, None).await?;
+    take(&app, &entered, &user, target, act, None).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -148,7 +150,7 @@ pub async fn clear(
     Body(body): Body<ClearBody>,
 ) -> Done {
     let entered = enter_as_moderator(&app, &slug, &user).await?;
-    let room = entered.0;
+    let room = &entered.0;
     let reason = reason(body.reason)?;
     let target = match body.username {
         Some(name) => Some(find_user(&app, &name).await?),
@@ -156,7 +158,7 @@ pub async fn clear(
     };
     let role = target.as_ref().map_or(Role::Viewer, |target| room.role(target.id, target.admin));
     let act = Act::Clear { user: target.as_ref().map(person) };
-    take(&app, entered, &user, role, act, reason).await?;
+    take(&app, &entered, &user, role, act, reason).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -175,7 +177,7 @@ pub async fn ban(
     Body(body): Body<BanBody>,
 ) -> Done {
     let entered = enter_as_moderator(&app, &slug, &user).await?;
-    let room = entered.0;
+    let room = &entered.0;
     let reason = reason(body.reason)?;
     if body.duration_seconds.is_some_and(|seconds| !TIMEOUT_SECONDS.contains(&seconds)) {
         let detail = format!("{} to {} seconds", TIMEOUT_SECONDS.start(), TIMEOUT_SECONDS.end());
@@ -184,7 +186,7 @@ pub async fn ban(
     let target = find_user(&app, &username).await?;
     let role = room.role(target.id, target.admin);
     let act = Act::Ban { user: person(&target), seconds: body.duration_seconds };
-    take(&app, entered, &user, role, act, reason).await?;
+    take(&app, &entered, &user, role, act, reason).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -200,14 +202,14 @@ pub async fn unban(
     User(user): User,
 ) -> Done {
     let entered = enter_as_moderator(&app, &slug, &user).await?;
-    let room = entered.0;
+    let room = &entered.0;
     let target = find_user(&app, &username).await?;
     if room.ban(target.id).is_none() {
         return Err(Refusal::new(ErrorCode::NotFound, "this user is not banned here"));
     }
     let role = room.role(target.id, target.admin);
     let act = Act::Unban { user: person(&target) };
-    take(&app, entered, &user, role, act, None).await?;
+    take(&app, &entered, &user, role, act, None).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -230,7 +232,7 @@ pub async fn bans(
     Query(query): Query<BansQuery>,
 ) -> Result<Json<BansAnswer>, Refusal> {
     let entered = enter_as_moderator(&app, &slug, &user).await?;
-    let room = entered.0;
+    let room = &entered.0;
     let found = room.bans(query.after.as_deref().unwrap_or(""), BANS_PAGE_MAX);
     let bans: Vec<_> =
         found.into_iter().map(|ban| BannedUser { user: ban.user.clone().into(), ban: ban.into() }).collect();
@@ -246,8 +248,9 @@ pub async fn bans(
 pub async fn roles(
     State(app): State<Arc<App>>,
     Path(slug): Path<String>,
+    AsAdmin(admin): AsAdmin,
 ) -> Result<Json<RolesAnswer>, Refusal> {
-    let room = app.gateway.rooms.get(&slug).ok_or_else(Refusal::room_not_found)?;
+    let room = super::rooms::room(&app, &slug, admin)?;
     room.shown().await?;
     let roles = room.roles().into_iter().map(|(user, role)| RoomRole { user: user.into(), role }).collect();
     Ok(Json(RolesAnswer { roles }))
@@ -273,12 +276,12 @@ async fn set_role(app: &App, slug: &str, username: &str, user: &Identity, role: 
         for (before, held) in entered.0.roles() {
             if held == Role::Broadcaster {
                 let act = Act::Role { user: before, role: Role::Viewer };
-                take(app, entered, user, held, act, None).await?;
+                take(app, &entered, user, held, act, None).await?;
             }
         }
     }
     let act = Act::Role { user: person(&target), role: if give { role } else { Role::Viewer } };
-    take(app, entered, user, held, act, None).await?;
+    take(app, &entered, user, held, act, None).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -333,15 +336,24 @@ pub async fn settings(
     Body(body): Body<SettingsBody>,
 ) -> Result<Json<objects::Room>, Refusal> {
     let entered = enter_as_moderator(&app, &slug, &user).await?;
-    let room = entered.0;
+    let room = &entered.0;
     if body.slow_mode_seconds.is_some_and(|seconds| seconds > SLOW_MODE_SECONDS_MAX) {
         let detail = format!("0 to {SLOW_MODE_SECONDS_MAX}");
         return Err(Refusal::field("slow_mode_seconds", "out_of_range", detail));
     }
-    let SettingsBody { slow_mode_seconds, emote_only, unique_chat } = body;
+    let SettingsBody { slow_mode_seconds, emote_only, unique_chat, title, description } = body;
+    let words = NewWords { title, description };
+    if words != NewWords::default() {
+        if entered.1 < Role::Broadcaster {
+            return Err(Refusal::new(ErrorCode::Forbidden, NotAllowed::Broadcaster.to_string()));
+        }
+        measured(&app, &user)?;
+        app.gateway.keeper.retitle(room, words).await?;
+        tracing::info!(room = %slug, by = %user.user.username, "a room has its words");
+    }
     let change = SettingsChange { slow_mode_seconds, emote_only, unique_chat }.beyond(&room.settings());
     if !change.is_empty() {
-        take(&app, entered, &user, Role::Viewer, Act::Settings(change), None).await?;
+        take(&app, &entered, &user, Role::Viewer, Act::Settings(change), None).await?;
     }
     Ok(Json(room.to_object()))
 }
@@ -359,10 +371,10 @@ pub async fn pin(
     Body(body): Body<PinBody>,
 ) -> Done {
     let entered = enter_as_moderator(&app, &slug, &user).await?;
-    let room = entered.0;
+    let room = &entered.0;
     let found = find_message(&app, room, body.message_id).await?;
     let act = Act::Pin(Box::new(found));
-    take(&app, entered, &user, Role::Viewer, act, None).await?;
+    take(&app, &entered, &user, Role::Viewer, act, None).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -373,9 +385,9 @@ pub async fn pin(
     (status = 403, description = "`forbidden`", body = Problem)))]
 pub async fn unpin(State(app): State<Arc<App>>, Path(slug): Path<String>, User(user): User) -> Done {
     let entered = enter_as_moderator(&app, &slug, &user).await?;
-    let room = entered.0;
+    let room = &entered.0;
     if room.pinned().is_some() {
-        take(&app, entered, &user, Role::Viewer, Act::Unpin, None).await?;
+        take(&app, &entered, &user, Role::Viewer, Act::Unpin, None).await?;
     }
     Ok(StatusCode::NO_CONTENT)
 }
@@ -391,7 +403,7 @@ pub async fn phrases(
     User(user): User,
 ) -> Result<Json<BlockedPhrasesAnswer>, Refusal> {
     let entered = enter_as_moderator(&app, &slug, &user).await?;
-    let room = entered.0;
+    let room = &entered.0;
     let phrases = room.phrases().into_iter().map(|(id, phrase)| BlockedPhrase {
         id,
         phrase: phrase.phrase,
@@ -426,7 +438,7 @@ pub async fn block_phrase(
         .map_err(|error| Refusal::field("phrase", "invalid", error.to_string()))?;
     let (pattern, by, at) = (body.pattern, user.user.username.clone(), app.gateway.world.now().0);
     let act = Act::BlockPhrase { phrase: phrase.clone(), pattern };
-    let id = take(&app, entered, &user, Role::Viewer, act, None).await?;
+    let id = take(&app, &entered, &user, Role::Viewer, act, None).await?;
     Ok((StatusCode::CREATED, Json(BlockedPhrase { id, phrase, pattern, by, at })))
 }
 
@@ -442,12 +454,12 @@ pub async fn allow_phrase(
     User(user): User,
 ) -> Done {
     let entered = enter_as_moderator(&app, &slug, &user).await?;
-    let room = entered.0;
+    let room = &entered.0;
     let missing = || Refusal::new(ErrorCode::NotFound, "the room blocks no phrase of this id");
     let id: Seq = id.parse().map_err(|_| missing())?;
     let found = room.phrases().into_iter().find(|(known, _)| *known == id).ok_or_else(missing)?;
     let act = Act::AllowPhrase { id, phrase: found.1.phrase };
-    take(&app, entered, &user, Role::Viewer, act, None).await?;
+    take(&app, &entered, &user, Role::Viewer, act, None).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -463,7 +475,7 @@ pub async fn user_card(
     User(user): User,
 ) -> Result<Json<UserCard>, Refusal> {
     let entered = enter_as_moderator(&app, &slug, &user).await?;
-    let room = entered.0;
+    let room = &entered.0;
     let about = find_user(&app, &username).await?;
     let history = &app.gateway.history;
     let messages = history.messages_of(room, about.id, CARD_MESSAGES_MAX, CARD_ROWS_MAX).await?;
@@ -500,7 +512,7 @@ pub async fn log(
     Query(query): Query<LogQuery>,
 ) -> Result<Json<ModerationLogAnswer>, Refusal> {
     let entered = enter_as_moderator(&app, &slug, &user).await?;
-    let room = entered.0;
+    let room = &entered.0;
     let number = |name: &str, text: &str| {
         text.parse::<u32>().map_err(|_| Refusal::field(name, "invalid", "a number from 1 to 100"))
     };

@@ -43,6 +43,11 @@ impl Refusal {
         Self::new(ErrorCode::RoomNotFound, "there is no such room")
     }
 
+    /// The room is closed.
+    pub fn room_archived() -> Self {
+        Self::new(ErrorCode::RoomArchived, "this room is closed; only admins can look into it")
+    }
+
     /// Log in first.
     pub fn unauthorized() -> Self {
         Self::new(ErrorCode::Unauthorized, "this needs `Authorization: Bearer <access token>`")
@@ -138,6 +143,7 @@ impl From<Rejected> for Refusal {
         let (code, retry_after) = match rejected {
             Rejected::RateLimited { retry_after } => (ErrorCode::RateLimited, Some(retry_after)),
             Rejected::Objection(ref objection) => objection_code(objection),
+            Rejected::Archived => (ErrorCode::RoomArchived, None),
             Rejected::Overloaded { retry_after } => (ErrorCode::Overloaded, Some(retry_after)),
             Rejected::StorageFull => (ErrorCode::StorageFull, None),
             Rejected::Unavailable => (ErrorCode::Unavailable, Some(RETRY_UNAVAILABLE)),

@@ -5,12 +5,15 @@ use super::{
     words::{ROOMS_MAX, SESSIONS_MAX},
     *,
 };
-use crate::news::{LOOK_EVERY, Topic};
+use crate::news::LOOK_EVERY;
 use crate::rooms::feed::{RingLimits, Subscription};
 use chat::account::Family;
 use event_log::{RECORD_BYTES_MAX, memory::MemoryLog};
 use protocol::ids::UserId;
-use std::{collections::BTreeMap, sync::atomic::AtomicU64};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::atomic::AtomicU64,
+};
 use tokio::task::{AbortHandle, yield_now};
 
 const TTL: Duration = Duration::from_secs(900);
@@ -66,7 +69,10 @@ impl House {
         let nodes = Nodes::new(
             NodeId(id),
             log,
-            [(ROOM, feed.clone())],
+            {
+                let feeds: Feeds = Arc::new([(ROOM, feed.clone())].into());
+                Box::new(move || feeds.clone())
+            },
             revocations.clone(),
             news.clone(),
             self.clock.clone(),

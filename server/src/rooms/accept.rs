@@ -54,6 +54,9 @@ pub enum Rejected {
     /// The room's rules do not allow it.
     #[error(transparent)]
     Objection(#[from] Objection),
+    /// The room is closed.
+    #[error("the room is closed; nobody writes here any more")]
+    Archived,
     /// Too much is waiting for the log.
     #[error("the server is too busy right now; try again in a moment")]
     Overloaded {
@@ -229,13 +232,16 @@ impl Room {
         }
     }
 
-    /// The room's rules, then the pace: who is banned learns that, however fast.
+    /// Is the room open? Then the room's rules, then the pace: who is banned learns that, however fast.
     fn may_be_said(
         &self,
         draft: &mut Draft,
         pace: &UserPace,
         now: Millis,
     ) -> Result<Option<Claim>, Rejected> {
+        if self.is_archived() {
+            return Err(Rejected::Archived);
+        }
         let claim = self.claim(draft, now)?;
         let late = || if self.followed.reads_late() { Err(Rejected::Unavailable) } else { Ok(()) };
         let paced = pace

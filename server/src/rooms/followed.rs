@@ -60,6 +60,8 @@ pub struct Followed {
     /// How far the rings are, and somebody waits for them to come further.
     at: AtomicU64,
     further: Notify,
+    /// Told when a room of it has come that its tail has to bring up. One permit is kept.
+    pub(super) arrived: Notify,
     /// Senders that wait for the tail to read past their records, by offset. As many as there are appends under way.
     awaiting: Mutex<BTreeMap<u64, oneshot::Sender<()>>>,
     /// The tail was waited for in vain up to here.
@@ -82,6 +84,7 @@ impl Followed {
             log: log.clone(),
             at: AtomicU64::new(0),
             further: Notify::new(),
+            arrived: Notify::new(),
             awaiting: Mutex::default(),
             read_late: AtomicU64::new(0),
             judged_after: AtomicU64::new(0),

@@ -1,14 +1,18 @@
 //! Rooms: where a message is accepted, styled and shown.
 //!
 //! The path of a message through here: [`accept`] → the log → [`tail`] → [`feed`] → viewers. [`history`] puts a
-//! room's past together from ring, log and store. Which partitions of the log are followed at all is [`followed`], and what
+//! room's past together from ring, log and store. Which rooms there are is [`directory`], and those that admins make at run
+//! time are [`kept`] in the store. Which partitions of the log are followed at all is [`followed`], and what
 //! brings one up is [`waking`]; what moderators made of a room is [`moderation`]. This part knows nothing of sockets, HTTP or accounts' passwords.
 
 pub mod accept;
+pub mod directory;
 pub mod feed;
 pub mod followed;
 pub mod history;
+pub mod kept;
 pub mod moderation;
+mod newcomer;
 pub mod repeats;
 mod stage;
 pub mod style;
@@ -20,27 +24,71 @@ use crate::{
     emotes::live::{Live, Set},
     world::World,
 };
-use chat::{nonces::Nonces, rooms::RoomDefinition};
-use event_log::{Epoch, EventLog, Partition, ReadError};
+use chat::{nonces::Nonces, rooms::Slug, time::Millis};
+use event_log::{Epoch, EventLog, Partition};
 use feed::Feed;
-use followed::Followed;
+use followed::{Followed, Stage};
 use parking_lot::{Mutex, RwLock};
 use protocol::{ids::RoomId, objects};
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 use style::Style;
 use tokio::sync::Notify;
-use transformer_api::Seed;
+
+pub use directory::{Directory, SetUpError};
+
+/// What a room is for ever.
+struct Identity {
+    id: RoomId,
+    slug: Slug,
+    partition: Partition,
+    epoch: Epoch,
+}
+
+/// What people read of a room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Words {
+    /// Its name.
+    pub title: String,
+    /// One line under it; may be empty.
+    pub description: String,
+}
+
+/// What is known of a room that was made at run time.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    created_at: Millis,
+}
+
+/// What all rooms share, and a moderation of its own.
+struct Surroundings {
+    log: Arc<dyn EventLog>,
+    world: Arc<dyn World>,
+    emotes: Live,
+    moderation: moderation::Moderation,
+}
+
+/// What a `room` frame says only where it changed.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct News {
+    title: Option<String>,
+    description: Option<String>,
+    archived: Option<bool>,
+}
 
 /// One room at work.
 pub struct Room {
-    /// What the configuration says of it.
-    pub definition: RoomDefinition,
+    id: RoomId,
+    slug: Slug,
+    words: RwLock<Words>,
+    /// None for one of the configuration.
+    kept: Option<Kept>,
+    /// Closed: nobody writes, and only admins read.
+    archived: AtomicBool,
+    /// Can it be read and written to?
+    ready: AtomicBool,
     /// Where in the log it lives.
     pub partition: Partition,
     /// Identity of that part of the log.
@@ -68,14 +116,101 @@ pub struct Room {
 }
 
 impl Room {
+    fn new(
+        identity: Identity,
+        words: Words,
+        kept: Option<Kept>,
+        feed: Arc<Feed>,
+        style: Style,
+        followed: Arc<Followed>,
+        around: Surroundings,
+    ) -> Self {
+        let Identity { id, slug, partition, epoch } = identity;
+        let Surroundings { log, world, emotes, moderation } = around;
+        let shared = log.is_shared();
+        Self {
+            id,
+            slug,
+            words: RwLock::new(words),
+            // Those of the configuration are there before anyone is served.
+            ready: AtomicBool::new(kept.is_none()),
+            kept,
+            archived: AtomicBool::new(false),
+            partition,
+            epoch,
+            feed,
+            sample: OnceLock::new(),
+            style,
+            emotes,
+            moderation,
+            messages_per_second: RwLock::new(0.0),
+            log,
+            world,
+            nonces: Mutex::new(if shared { Nonces::of_shared_log() } else { Nonces::default() }),
+            nonce_settled: Notify::new(),
+            followed,
+            heard: AtomicU64::new(0),
+            shared,
+        }
+    }
+
     /// Its name in URLs and frames.
     pub fn slug(&self) -> &str {
-        self.definition.slug.as_str()
+        self.slug.as_str()
     }
 
     /// For ever.
     pub fn id(&self) -> RoomId {
-        self.definition.id
+        self.id
+    }
+
+    /// What people read of it now.
+    pub fn words(&self) -> Words {
+        self.words.read().clone()
+    }
+
+    /// Does it stand in the configuration? Then it cannot be closed.
+    pub fn is_preset(&self) -> bool {
+        self.kept.is_none()
+    }
+
+    /// Is it closed? Then nobody writes, and only admins read.
+    pub fn is_archived(&self) -> bool {
+        self.archived.load(Ordering::Acquire)
+    }
+
+    /// Waits until all that was accepted before is shown here, where anybody looks.
+    pub async fn all_said(&self) {
+        if let Ok(bounds) = self.log.bounds(self.partition)
+            && self.followed.stage() == Stage::Live
+        {
+            self.followed.reached(bounds.last).await;
+        }
+    }
+
+    /// Is it up? Nobody is to see it before.
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire)
+    }
+
+    /// None for one of the configuration.
+    fn created_at(&self) -> Option<Millis> {
+        self.kept.map(|kept| kept.created_at)
+    }
+
+    /// Takes its words and whether it is closed, and tells its viewers what changed; `true` if it was closed by that.
+    fn say_of_itself(&self, words: Words, archived: bool) -> bool {
+        let was = self.archived.swap(archived, Ordering::AcqRel);
+        let before = std::mem::replace(&mut *self.words.write(), words.clone());
+        let news = News {
+            title: (before.title != words.title).then_some(words.title),
+            description: (before.description != words.description).then_some(words.description),
+            archived: (was != archived).then_some(archived),
+        };
+        if news != News::default() {
+            self.feed.publish_frame(self.frame(news).to_json());
+        }
+        archived && !was
     }
 
     /// Its emotes now.
@@ -93,6 +228,11 @@ impl Room {
         self.style.show(style::seed_of_preview(text), text, self.emotes()).await
     }
 
+    /// Rooms of the same voice make the same of the same preview.
+    pub fn voice(&self) -> (&'static str, usize) {
+        (self.style.name(), Arc::as_ptr(&self.emotes()) as usize)
+    }
+
     /// Messages that the tail brought since the start of the process.
     fn heard(&self) -> u64 {
         self.heard.load(Ordering::Relaxed)
@@ -100,11 +240,12 @@ impl Room {
 
     /// As REST tells it.
     pub fn to_object(&self) -> objects::Room {
+        let words = self.words();
         objects::Room {
             id: self.id(),
             slug: self.slug().to_owned(),
-            title: self.definition.title.clone(),
-            description: self.definition.description.clone(),
+            title: words.title,
+            description: words.description,
             transformer: objects::RoomTransformer {
                 name: self.style.name().to_owned(),
                 sample_in: self.style.sample().to_owned(),
@@ -114,131 +255,7 @@ impl Room {
             viewers: self.feed.viewers(),
             messages_per_second: self.messages_per_second(),
             pinned: self.pinned(),
-            archived: false,
+            archived: self.is_archived(),
         }
-    }
-}
-
-/// All rooms, found by slug or id. The set is fixed at the start.
-pub struct Directory {
-    rooms: Vec<Arc<Room>>,
-    by_slug: HashMap<String, Arc<Room>>,
-    /// By number.
-    partitions: Vec<Arc<Followed>>,
-    ring: feed::RingLimits,
-    emotes: Live,
-    notices: moderation::Notices,
-}
-
-/// Why the rooms could not be set up.
-#[derive(Debug, thiserror::Error)]
-pub enum SetUpError {
-    /// A style that this program does not have.
-    #[error("room {room:?}: unknown transformer {name:?}")]
-    UnknownStyle {
-        /// Slug.
-        room: String,
-        /// As configured.
-        name: String,
-    },
-    /// The log has no such partition.
-    #[error("room {room:?}: {error}")]
-    Log {
-        /// Slug.
-        room: String,
-        /// What the log said.
-        error: ReadError,
-    },
-}
-
-impl Directory {
-    /// Sets the rooms up, each with an empty feed.
-    pub fn new(
-        definitions: Vec<RoomDefinition>,
-        styles: &transformer_styles::Registry,
-        log: &Arc<dyn EventLog>,
-        ring: feed::RingLimits,
-        world: &Arc<dyn World>,
-    ) -> Result<Arc<Self>, SetUpError> {
-        let partitions: Vec<_> =
-            (0..log.partitions()).map(|number| Followed::new(log, Partition(number))).collect();
-        let emotes = Live::default();
-        let notices = moderation::Notices::default();
-        let mut rooms = Vec::with_capacity(definitions.len());
-        for definition in definitions {
-            let slug = definition.slug.as_str().to_owned();
-            let transformer = styles.get(&definition.transformer).ok_or_else(|| {
-                SetUpError::UnknownStyle { room: slug.clone(), name: definition.transformer.clone() }
-            })?;
-            let partition = Partition(definition.partition);
-            let missing = |error| SetUpError::Log { room: slug.clone(), error };
-            let epoch = log.epoch(partition).map_err(missing)?;
-            let followed = partitions.get(partition.0 as usize).cloned();
-            let followed = followed.ok_or_else(|| missing(ReadError::NoPartition(partition)))?;
-            let style = Style::new(transformer, styles.keeps_the_laws(&definition.transformer));
-            rooms.push(Arc::new(Room {
-                partition,
-                epoch,
-                feed: Feed::new(&slug, ring),
-                sample: OnceLock::new(),
-                style,
-                emotes: emotes.clone(),
-                moderation: moderation::Moderation::new(notices.clone()),
-                messages_per_second: RwLock::new(0.0),
-                log: log.clone(),
-                world: world.clone(),
-                nonces: Mutex::new(if log.is_shared() { Nonces::of_shared_log() } else { Nonces::default() }),
-                nonce_settled: Notify::new(),
-                followed,
-                heard: AtomicU64::new(0),
-                shared: log.is_shared(),
-                definition,
-            }));
-        }
-        let by_slug = rooms.iter().map(|r| (r.slug().to_owned(), r.clone())).collect();
-        Ok(Arc::new(Self { rooms, by_slug, partitions, ring, emotes, notices }))
-    }
-
-    /// Says each style's typical line, for the rooms' cards. Needs [`style::watch`] at work: a style may hang on it.
-    pub async fn say_samples(&self) {
-        for room in &self.rooms {
-            let said = room.style.show(Seed(0), room.style.sample(), room.emotes()).await;
-            let _ = room.sample.set(said);
-        }
-    }
-
-    /// Words of all rooms for single users.
-    pub fn notices(&self) -> &moderation::Notices {
-        &self.notices
-    }
-
-    /// In the order of the configuration.
-    pub fn all(&self) -> &[Arc<Room>] {
-        &self.rooms
-    }
-
-    /// Which words are emotes in them.
-    pub fn emotes(&self) -> &Live {
-        &self.emotes
-    }
-
-    /// By its name in URLs and frames.
-    pub fn get(&self, slug: &str) -> Option<&Arc<Room>> {
-        self.by_slug.get(slug)
-    }
-
-    /// The rooms that live in a partition.
-    pub fn in_partition(&self, partition: Partition) -> impl Iterator<Item = &Arc<Room>> {
-        self.rooms.iter().filter(move |r| r.partition == partition)
-    }
-
-    /// How each partition of the log is followed, by number; those without a room too, as one may be made there.
-    pub fn partitions(&self) -> &[Arc<Followed>] {
-        &self.partitions
-    }
-
-    /// How much of a room's past its ring may keep.
-    pub(crate) fn ring(&self) -> feed::RingLimits {
-        self.ring
     }
 }

@@ -6,7 +6,7 @@
 //! HTTP and no account. Start with [`Room::take`] and [`Room::apply`].
 
 use super::{
-    Room,
+    News, Room,
     accept::Rejected,
     feed::{Feed, Place},
 };
@@ -277,7 +277,9 @@ impl Room {
                     Some(frame.to_json()),
                 );
             }
-            Act::Settings(_) | Act::Pin(_) | Act::Unpin => feed.publish_frame(self.frame().to_json()),
+            Act::Settings(_) | Act::Pin(_) | Act::Unpin => {
+                feed.publish_frame(self.frame(News::default()).to_json());
+            }
             Act::Unban { .. } | Act::Role { .. } | Act::BlockPhrase { .. } | Act::AllowPhrase { .. } => {}
         }
     }
@@ -307,9 +309,12 @@ impl Room {
         Some(ServerFrame::Banned { room: self.slug().to_owned(), until, reason: ban.reason })
     }
 
-    /// What the room is now.
-    pub(super) fn frame(&self) -> ServerFrame {
+    /// What the room is now, and what is new of its words.
+    pub(super) fn frame(&self, News { title, description, archived }: News) -> ServerFrame {
         ServerFrame::Room {
+            title,
+            description,
+            archived,
             room: self.slug().to_owned(),
             settings: self.settings(),
             viewers: self.feed.viewers(),

@@ -187,7 +187,7 @@ pub async fn watch(rooms: Arc<super::Directory>) {
     often.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         often.tick().await;
-        for room in rooms.all() {
+        for room in rooms.all().iter() {
             // A thread that hangs does so in the machine's time, whatever the runtime's clock says.
             room.style.watch(std::time::Instant::now());
         }

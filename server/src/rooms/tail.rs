@@ -1,18 +1,20 @@
 //! From the log to the feeds: one task a partition reads what became durable and publishes it in order.
 //!
-//! It knows no viewer, and not when a partition is followed: that is [`super::waking`]. A record that cannot be read is set
+//! It knows no viewer, and not when a partition is followed: that is [`super::waking`]; rooms that come meanwhile are
+//! [`super::newcomer`]. A record that cannot be read is set
 //! aside and counted; the room goes on.
 
-use super::{Directory, Room, repeats::accepted};
+use super::{Directory, Room, history::History, repeats::accepted};
 use chat::{message::Logged, moderation::Taken, record::Record, time::Millis};
 use event_log::{EventLog, Offset, Partition, ReadError};
 use futures_util::FutureExt;
 use protocol::ids::{RoomId, Seq};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
+use tokio::time::Instant;
 
 /// Records of one read: a few batches of the busiest room.
 pub const READ_RECORDS_MAX: usize = 2_000;
@@ -21,13 +23,21 @@ pub const READ_BYTES_MAX: usize = 1024 * 1024;
 /// Between two tries while a shared log is out of reach: at first, and at most.
 const RETRY: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(1);
+/// Rooms that nobody knows of which it is remembered that they were asked for; 16 KB.
+const UNKNOWN_MAX: usize = 1_000;
 
 /// Follows one partition.
 pub struct Tail {
-    log: Arc<dyn EventLog>,
-    rooms: Arc<Directory>,
-    partition: Partition,
-    at: Offset,
+    pub(super) log: Arc<dyn EventLog>,
+    pub(super) rooms: Arc<Directory>,
+    /// For rooms that come while the partition is followed.
+    pub(super) history: History,
+    pub(super) partition: Partition,
+    pub(super) at: Offset,
+    /// Rooms that the log speaks of and nobody knows: each was asked for once.
+    unknown: HashSet<RoomId>,
+    /// When rooms that could not be brought up are tried again.
+    pub(super) retry: Option<Instant>,
 }
 
 /// Reads a message; `None` if the record is another or holds nothing (a barrier, which a log writes for itself after an
@@ -48,7 +58,7 @@ pub enum Event {
 }
 
 impl Event {
-    fn room(&self) -> RoomId {
+    pub(super) fn room(&self) -> RoomId {
         match self {
             Self::Message(logged) => logged.message.room,
             Self::Measure(taken) => taken.measure.room,
@@ -103,10 +113,11 @@ impl Tail {
     pub(super) fn at(
         log: Arc<dyn EventLog>,
         rooms: Arc<Directory>,
+        history: History,
         partition: Partition,
         at: Offset,
     ) -> Self {
-        Self { log, rooms, partition, at }
+        Self { log, rooms, history, partition, at, unknown: HashSet::new(), retry: None }
     }
 
     /// Reads on to what is there already, for the feeds.
@@ -136,10 +147,22 @@ impl Tail {
     pub(super) async fn run(mut self) -> ReadError {
         let mut patience = Patience::new();
         loop {
-            if let Err(error) = self.log.wait_past(self.partition, self.at).await {
-                return error;
-            }
-            match self.step().await {
+            let retry = self.retry;
+            let waited = tokio::select! {
+                // Newcomers first: they are rare, and a busy log never lets anyone wait.
+                biased;
+                () = self.newcomers(retry) => None,
+                waited = self.log.wait_past(self.partition, self.at) => Some(waited),
+            };
+            let step = match waited {
+                Some(Err(error)) => return error,
+                Some(Ok(())) => self.step().await,
+                None => {
+                    self.bring_up_newcomers().await;
+                    continue;
+                }
+            };
+            match step {
                 Ok(()) => {
                     if patience.renew() {
                         tracing::info!(partition = self.partition.0, "the feed goes on");
@@ -170,9 +193,9 @@ impl Tail {
             return self.log.wait_past(self.partition, self.at).await;
         };
         let before = records.iter().filter(|r| r.offset <= to);
+        let rooms = self.rooms.in_partition(self.partition);
         for logged in before.filter_map(|record| decode(self.partition, record)) {
-            let room = self.rooms.in_partition(self.partition).find(|room| room.id() == logged.message.room);
-            let Some(room) = room else { continue };
+            let Some(room) = rooms.iter().find(|room| room.id() == logged.message.room) else { continue };
             room.hear(std::slice::from_ref(&logged));
             if let Some(nonce) = &logged.message.nonce {
                 room.settle(logged.message.author.id, nonce, accepted(&logged));
@@ -189,9 +212,14 @@ impl Tail {
         for event in records.iter().filter_map(|record| event(self.partition, record)) {
             by_room.entry(event.room()).or_default().push(event);
         }
-        for room in self.rooms.in_partition(self.partition) {
+        for room in self.rooms.in_partition(self.partition).iter() {
+            let events = by_room.remove(&room.id()).unwrap_or_default();
+            // One that is not up reads this by itself when it is brought up.
+            if !room.is_ready() {
+                continue;
+            }
             let mut messages = Vec::new();
-            for event in by_room.remove(&room.id()).unwrap_or_default() {
+            for event in events {
                 match event {
                     Event::Message(logged) => messages.push(*logged),
                     // In the room's order: what was said before it is shown, and then it takes effect.
@@ -206,6 +234,9 @@ impl Tail {
                 room.nonces.lock().forget_old(room.world.now());
             }
         }
+        if !by_room.is_empty() {
+            self.note_unknown(&by_room);
+        }
         self.at = last;
         if let Some(followed) = self.rooms.partitions().get(self.partition.0 as usize) {
             followed.advance(last);
@@ -214,9 +245,25 @@ impl Tail {
     }
 }
 
+impl Tail {
+    /// The log may speak of a room before the word of it comes here, or of one that was in the configuration once.
+    fn note_unknown(&mut self, by_room: &HashMap<RoomId, Vec<Event>>) {
+        let records: usize = by_room.values().map(Vec::len).sum();
+        metrics::counter!("twitchy_records_of_unknown_rooms_total").increment(records as u64);
+        if self.unknown.len() + by_room.len() > UNKNOWN_MAX {
+            self.unknown.clear();
+        }
+        let before = self.unknown.len();
+        self.unknown.extend(by_room.keys().take(UNKNOWN_MAX));
+        if self.unknown.len() > before {
+            self.rooms.want_look();
+        }
+    }
+}
+
 impl Room {
     /// The log holds these: those that are messages go to the viewers.
-    fn show(&self, mut messages: Vec<Logged>) {
+    pub(super) fn show(&self, mut messages: Vec<Logged>) {
         messages.retain(|m| {
             let Some(nonce) = &m.message.nonce else { return true };
             let first = self.settle(m.message.author.id, nonce, accepted(m));

@@ -1,7 +1,12 @@
 //! Once a second: counts messages and viewers of each room, and tells the viewers what changed.
 
-use super::{Directory, Room, followed::Stage};
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use super::{Directory, News, Room, followed::Stage};
+use protocol::ids::RoomId;
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 /// The rate is that of the last so many seconds.
 const WINDOW_SECONDS: usize = 5;
@@ -14,22 +19,28 @@ struct Counted {
 
 /// Runs until it is dropped.
 pub async fn run(rooms: Arc<Directory>) {
-    let mut counted: Vec<Counted> = rooms
-        .all()
-        .iter()
-        .map(|room| Counted { room: room.clone(), heard: VecDeque::from([room.heard()]), told: (0, 0.0) })
-        .collect();
+    let mut counted: HashMap<RoomId, Counted> = HashMap::new();
     let mut every_second = tokio::time::interval(Duration::from_secs(1));
     every_second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         every_second.tick().await;
-        for counted in &mut counted {
-            counted.tick();
+        for room in rooms.all().iter() {
+            if room.is_archived() {
+                if counted.remove(&room.id()).is_some() {
+                    metrics::gauge!("twitchy_room_viewers", "room" => room.slug().to_owned()).set(0.0);
+                }
+            } else {
+                counted.entry(room.id()).or_insert_with(|| Counted::new(room)).tick();
+            }
         }
     }
 }
 
 impl Counted {
+    fn new(room: &Arc<Room>) -> Self {
+        Self { room: room.clone(), heard: VecDeque::from([room.heard()]), told: (0, 0.0) }
+    }
+
     fn tick(&mut self) {
         let room = &self.room;
         let (now, before) = (room.heard(), *self.heard.front().unwrap_or(&0));
@@ -52,7 +63,7 @@ impl Counted {
         }
         self.told = (viewers, rate);
         if here > 0 {
-            room.feed.publish_frame(room.frame().to_json());
+            room.feed.publish_frame(room.frame(News::default()).to_json());
         }
     }
 }

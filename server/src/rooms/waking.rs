@@ -36,7 +36,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 /// So much of the newest time is put into the rings, as far as it fits: viewers of a gateway that died come to others and
 /// resume, or come back to it, within seconds.
-const RING_MS: u64 = 120_000;
+pub(super) const RING_MS: u64 = 120_000;
 /// How often rooms that are shown and not live yet get what the store has of them. Persisters are behind by about as much.
 const STORE_EVERY: Duration = Duration::from_millis(250);
 /// How long one such look may take.
@@ -171,16 +171,19 @@ impl Follower {
     }
 
     fn falls_asleep(&self, keep: Duration) -> bool {
-        let read = || self.rooms.in_partition(self.partition()).any(|room| room.feed.viewers_here() > 0);
+        let rooms = self.rooms.in_partition(self.partition());
+        let read = || rooms.iter().any(|room| room.feed.viewers_here() > 0);
         self.followed.sleep_after(keep, read)
     }
 
     /// A partition that sleeps costs no memory.
     fn clear(&self) {
-        for room in self.rooms.in_partition(self.partition()) {
+        for room in self.rooms.in_partition(self.partition()).iter() {
             room.feed.begins_after(Seq(0));
             *room.nonces.lock() = Nonces::of_shared_log();
             room.forget_recent();
+            // The next wake brings all of them up.
+            self.rooms.ready(room);
         }
     }
 
@@ -250,8 +253,9 @@ impl Follower {
             return Err(PrimeError::Behind(behind));
         }
         let since = Millis(self.world.now().0.saturating_sub(RING_MS));
-        for room in self.rooms.in_partition(self.partition()) {
+        for room in self.rooms.in_partition(self.partition()).iter() {
             self.fill_room(room, stored, since).await?;
+            self.rooms.ready(room);
         }
         self.followed.advance(stored);
         self.followed.show(stored >= last);
@@ -275,7 +279,7 @@ impl Follower {
         let ago = Millis(time.0.saturating_sub(LOOK_BACK_MS));
         let begin = last_before(log, self.partition(), ago).await?.min(filled);
         let begin = begin.max(Offset(log.bounds(self.partition())?.first.0.saturating_sub(1)));
-        let mut tail = Tail::at(self.log.clone(), self.rooms.clone(), self.partition(), begin);
+        let mut tail = self.tail(begin);
         // The rings may go on meanwhile.
         while tail.place() < self.followed.at() {
             tail.look_back(self.followed.at()).await?;
@@ -315,7 +319,8 @@ impl Follower {
             return Ok(());
         }
         let mut all = Vec::new();
-        for room in self.rooms.in_partition(self.partition()) {
+        let rooms = self.rooms.in_partition(self.partition());
+        for room in rooms.iter() {
             let taken = self.history.measures_between(room, at, stored).await?;
             all.push((room, self.history.stored_between(room, at, stored).await?, taken));
         }
@@ -333,6 +338,10 @@ impl Follower {
         Ok(())
     }
 
+    fn tail(&self, at: Offset) -> Tail {
+        Tail::at(self.log.clone(), self.rooms.clone(), self.history.clone(), self.partition(), at)
+    }
+
     /// Brings a partition up at the start, before anyone is served, and stands ready to follow it.
     pub async fn bring_up_now(&self) -> Result<Tail, PrimeError> {
         if self.log.is_shared() {
@@ -347,19 +356,20 @@ impl Follower {
         self.followed.judged_after.store(start.0, Ordering::Release);
         self.followed.advance(start);
         // What lies before `start` comes from the store or the log's older part, as much as a join shows.
-        for room in self.rooms.in_partition(partition) {
+        for room in self.rooms.in_partition(partition).iter() {
             room.learn(self.history.facts(room).await?);
             let older = self.history.past(room, Some(Seq(start.0 + 1)), HISTORY_MAX as usize).await?;
             begin(room, &older, start);
+            self.rooms.ready(room);
         }
-        let mut tail = Tail::at(self.log.clone(), self.rooms.clone(), partition, start);
+        let mut tail = self.tail(start);
         tail.catch_up(last).await?;
         Ok(tail)
     }
 }
 
 /// The ring begins with these, the newest up to a place.
-fn begin(room: &Room, newest: &Past, up_to: Offset) {
+pub(super) fn begin(room: &Room, newest: &Past, up_to: Offset) {
     let Past { messages, complete } = newest;
     // With fewer than a join shows, the room's whole past is in the ring.
     let whole = *complete && messages.len() < HISTORY_MAX as usize;

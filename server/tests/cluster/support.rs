@@ -331,7 +331,7 @@ impl Process {
         for work in work {
             tasks.spawn(async move { (work.name, work.run.await) });
         }
-        let room = rooms.get("room").expect("it is there").clone();
+        let room = rooms.get("room").expect("it is there");
         Ok(Self { view, room, history, marks, work: tasks })
     }
 

@@ -21,6 +21,7 @@ mod nodes;
 mod nonces;
 mod process;
 mod resume;
+mod rooms;
 mod support;
 mod surface;
 mod tokens;

@@ -567,7 +567,7 @@ pub async fn read_pages(sim: Arc<Sim>, dice: Dice) {
         tokio::time::sleep(dice.millis(100..=4_000)).await;
         let slug = sim.room(&dice);
         let Some(process) = sim.gateway() else { continue };
-        let Some(room) = process.gateway.rooms.get(&slug).cloned() else { continue };
+        let Some(room) = process.gateway.rooms.get(&slug) else { continue };
         let after = if dice.percent(50) { Seq(0) } else { places.get(&slug).copied().unwrap_or_default() };
         let limit = dice.pick(&[5, 100]);
         let (t0, connection) = (process.heard_until(&sim, &slug), sim.connection_number());

@@ -157,7 +157,7 @@ pub async fn same_everywhere(sim: &Sim) {
         let slug = definition.slug.as_str();
         let mut told: Option<Vec<Logged>> = None;
         for process in &processes {
-            let room = process.gateway.rooms.get(slug).expect("a room of the plan").clone();
+            let room = process.gateway.rooms.get(slug).expect("a room of the plan");
             let Ok(history) = process.gateway.history.after(&room, Seq(0), usize::MAX).await else {
                 return sim.problem(format!("{slug}: a gateway does not tell its history"));
             };

@@ -31,11 +31,17 @@ use server::{
     gateway::{self, Gateway, connection, registry::Registry, shard::Shards},
     limits::{self, Limits},
     persist::Marks,
-    rooms::{Directory, feed::RingLimits, ticker},
+    rooms::{
+        Directory,
+        feed::RingLimits,
+        kept::{Keeper, Rules},
+        ticker,
+    },
     world::World,
 };
 use std::{
     net::{IpAddr, Ipv4Addr},
+    num::NonZeroU32,
     num::NonZeroUsize,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -285,8 +291,15 @@ async fn boot(
         connections: 0,
     }));
     let emotes = Emotes::new(rooms.emotes().clone(), store.clone(), Arc::default());
+    let rules = Rules {
+        preset: sim.plan.rooms.clone(),
+        partitions: NonZeroU32::new(log.partitions()).expect("a log has partitions"),
+        rooms_max: 100,
+    };
+    let keeper = Keeper::new(rooms.clone(), rules, store.clone(), Arc::default(), world.clone());
     let gateway = Arc::new(Gateway {
         rooms,
+        keeper,
         history,
         emotes,
         accounts,

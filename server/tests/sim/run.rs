@@ -522,7 +522,7 @@ async fn read_finals(sim: &Sim) {
     }
     for definition in &sim.plan.rooms {
         let slug = definition.slug.as_str();
-        let room = process.gateway.rooms.get(slug).expect("a room of the plan").clone();
+        let room = process.gateway.rooms.get(slug).expect("a room of the plan");
         let history = &process.gateway.history;
         let mut all: Vec<Logged> = Vec::new();
         loop {

@@ -492,9 +492,9 @@ export class RoomSession implements RoomReader {
   }
 
   private refused(frame: FrameOf<"error">): void {
-    if (frame.nonce === undefined && (frame.code === "room_not_found" || frame.code === "not_found")) {
-      this.missing();
-    } else this.talk.refused(frame);
+    const gone = ["room_not_found", "room_archived", "not_found"].includes(frame.code);
+    if (frame.nonce === undefined && gone) this.missing();
+    else this.talk.refused(frame);
   }
 
   private roleChanged(role: RoomVitals["role"]): void {

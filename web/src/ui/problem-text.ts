@@ -23,6 +23,7 @@ const SENTENCES: Record<string, string> = {
   validation_failed: "The server did not accept that. Check what you typed.",
   payload_too_large: "That is too big to send.",
   room_not_found: "This room does not exist.",
+  room_archived: "This room is closed.",
   message_not_found: "The message you answer is gone.",
   unreachable: "The server can't be reached. Check your connection and try again.",
   unanswered: "No answer yet. Trying again can't send it twice.",

@@ -124,6 +124,9 @@ fn lost_counters_are_no_hole() {
         viewers: 1,
         messages_per_second: 0.0,
         pinned: None,
+        title: None,
+        description: None,
+        archived: None,
     };
     feed.publish_frame(room.to_json());
     feed.publish(&messages([2, 3]));
@@ -191,6 +194,9 @@ fn what_stands_side_by_side_travels_as_one_frame_and_keeps_its_order() {
         viewers: 1,
         messages_per_second: 0.0,
         pinned: None,
+        title: None,
+        description: None,
+        archived: None,
     };
     feed.publish_frame(room.to_json());
     feed.publish(&messages(4..=5));

@@ -282,7 +282,7 @@ export type EmotesAnswer = {
  */
 emotes: Array<Emote>, };
 
-export type ErrorCode = "bad_request" | "invalid_json" | "validation_failed" | "unknown_type" | "unauthorized" | "invalid_credentials" | "token_expired" | "forbidden" | "banned" | "anonymous_read_only" | "not_found" | "room_not_found" | "message_not_found" | "username_taken" | "room_taken" | "limit_reached" | "duplicate_message" | "payload_too_large" | "message_too_long" | "message_empty" | "emote_only" | "blocked_phrase" | "slow_mode" | "rate_limited" | "overloaded" | "storage_full" | "unavailable" | "internal";
+export type ErrorCode = "bad_request" | "invalid_json" | "validation_failed" | "unknown_type" | "unauthorized" | "invalid_credentials" | "token_expired" | "forbidden" | "banned" | "anonymous_read_only" | "not_found" | "room_not_found" | "room_archived" | "message_not_found" | "username_taken" | "room_taken" | "limit_reached" | "duplicate_message" | "payload_too_large" | "message_too_long" | "message_empty" | "emote_only" | "blocked_phrase" | "slow_mode" | "rate_limited" | "overloaded" | "storage_full" | "unavailable" | "internal";
 
 export type FeedKind = "full" | "readable" | "auto";
 
@@ -953,7 +953,19 @@ messages_per_second: number,
 /**
  * The pinned message.
  */
-pinned: Message | null, } | { "type": "banned",
+pinned: Message | null,
+/**
+ * Its name for people, where that changed.
+ */
+title?: string,
+/**
+ * The line under it, where that changed.
+ */
+description?: string,
+/**
+ * Closed, or open again, where that changed.
+ */
+archived?: boolean, } | { "type": "banned",
 /**
  * Slug.
  */
@@ -999,7 +1011,15 @@ emote_only?: boolean,
 /**
  * No line twice.
  */
-unique_chat?: boolean, };
+unique_chat?: boolean,
+/**
+ * Its name for people, 1 to 100 code points. For the broadcaster and admins.
+ */
+title?: string,
+/**
+ * At most 300 code points. For the broadcaster and admins.
+ */
+description?: string, };
 
 export type TextAnswer = {
 /**
