@@ -7,7 +7,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { People } from "./browser.mjs";
+import { axeFindings, People } from "./browser.mjs";
 import { Checks, check, equal, Stop } from "./checks.mjs";
 import { Server } from "./server.mjs";
 
@@ -163,6 +163,69 @@ try {
     await shot(reader, "civil-emotes");
   });
 
+  await checks.step(
+    "an admin makes a room, and whoever looks on sees it come, change its name, close and open",
+    async () => {
+      const panel = mod.getByRole("region", { name: "Moderation" });
+      const sheet = mod.getByRole("dialog", { name: "Rooms" });
+      const administer = async () => {
+        await mod.getByRole("button", { name: "Moderation" }).click();
+        await panel.getByRole("button", { name: "Rooms…" }).click();
+        await sheet.waitFor();
+      };
+      await administer();
+      await sheet.getByLabel("Title").fill("Night shift");
+      await sheet.getByLabel("Address").fill("Night shift");
+      await sheet.getByText("Only small letters, digits and _").waitFor();
+      check(await sheet.getByRole("button", { name: "Open the room" }).isDisabled(), "that is no address");
+      await sheet.getByLabel("Address").fill("bestie");
+      await sheet.getByLabel("Description").fill("For those who are up.");
+      await sheet.getByRole("radio", { name: /^corporate/ }).check();
+      await sheet.getByRole("button", { name: "Open the room" }).click();
+      await sheet.getByText("There is a room of that name already").waitFor();
+      await sheet.getByLabel("Address").fill("night_shift");
+      await clean(mod, "the rooms' sheet");
+      await shot(mod, "civil-rooms");
+      await sheet.getByRole("button", { name: "Open the room" }).click();
+      await mod.waitForURL("**/r/night_shift");
+      await mod.getByRole("heading", { level: 1, name: "Night shift" }).waitFor();
+
+      await reader.keyboard.press("Control+k");
+      await reader.getByRole("searchbox", { name: "Find a room" }).fill("night");
+      await reader
+        .getByRole("dialog")
+        .getByRole("link", { name: /Night shift/ })
+        .click();
+      await reader.getByRole("heading", { level: 1, name: "Night shift" }).waitFor();
+      await say(mod, "line 7707 in the new room");
+      await rowWith(reader, "7707").waitFor();
+
+      await mod.getByRole("button", { name: "Moderation" }).click();
+      await panel.getByLabel("Title").fill("Night watch");
+      await panel.getByRole("button", { name: "Save the words" }).click();
+      for (const page of [mod, reader]) await page.getByRole("heading", { level: 1, name: "Night watch" }).waitFor();
+
+      await panel.getByRole("button", { name: "Rooms…" }).click();
+      await sheet.getByRole("button", { name: "Close this room…" }).click();
+      await sheet.getByRole("button", { name: "Close it" }).click();
+      await sheet.getByRole("button", { name: "Open Night watch again" }).waitFor();
+      await reader.getByRole("heading", { level: 1, name: /closed/ }).waitFor();
+      check(!(await reader.content()).includes("7707"), "a closed room is still on the page");
+      await mod.reload();
+      await mod.getByText("This room is closed: only admins can read it").waitFor();
+      await rowWith(mod, "7707").waitFor();
+      await log(mod).getByText("This is where Night watch begins").waitFor();
+      await clean(mod, "a closed room");
+      await shot(mod, "civil-closed");
+      await administer();
+      await sheet.getByRole("button", { name: "Open Night watch again" }).click();
+      await sheet.getByRole("button", { name: "Close this room…" }).waitFor();
+      await mod.getByText("This room is closed: only admins can read it").waitFor({ state: "detached" });
+      await reader.reload();
+      await rowWith(reader, "7707").waitFor();
+    },
+  );
+
   await checks.step("no page complained", () => {
     const real = people.complaints.filter((line) => !/Failed to load resource|WebSocket connection/.test(line));
     check(real.length === 0, real.join("\n"));
@@ -177,6 +240,13 @@ try {
   await server.dispose();
 }
 process.exitCode = checks.finish();
+
+async function clean(page, where) {
+  // A sheet that is still fading in has other colours than the one people read.
+  await page.evaluate(() => Promise.allSettled(document.getAnimations().map((animation) => animation.finished)));
+  const findings = await axeFindings(page);
+  check(findings.length === 0, `axe on ${where}:\n${findings.join("\n")}`);
+}
 
 async function panelClosed(page) {
   await page.getByRole("button", { name: "Close Moderation" }).click();

@@ -11,6 +11,7 @@ import type { Services } from "./services";
 /** What moderators alone need comes when they do. */
 export const Measures = later(() => import("../features/moderation/measures").then((part) => part.Measures));
 export const AdminSheet = later(() => import("../features/admin/admin-sheet").then((part) => part.AdminSheet));
+export const RoomsSheet = later(() => import("../features/admin/rooms-sheet").then((part) => part.RoomsSheet));
 export const ModerationPanel = later(() =>
   import("../features/moderation/moderation-panel").then((part) => part.ModerationPanel),
 );

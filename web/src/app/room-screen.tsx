@@ -22,7 +22,7 @@ import { Logo } from "../ui/logo";
 import { useSignal, useSignalPart } from "../ui/use-signal";
 import { AccountBar } from "./account-bar";
 import { MissingPage } from "./missing-page";
-import { AdminSheet, Measures, ModerationPanel, useModerating } from "./moderating";
+import { AdminSheet, Measures, ModerationPanel, RoomsSheet, useModerating } from "./moderating";
 import type { Panel } from "./panels";
 import styles from "./room-screen.module.css";
 import { landingPath, roomPath } from "./routes";
@@ -38,7 +38,7 @@ function LiveRail({ room, ...rest }: Omit<ComponentProps<typeof RoomsRail>, "cur
 /** What stands beside the chat. */
 type Side = { kind: "thread"; id: string } | { kind: "calls" } | { kind: "moderation" };
 /** What lies over it. */
-type Over = { kind: "time" } | { kind: "admin" } | { kind: "person"; username: string };
+type Over = { kind: "time" } | { kind: "emotes" } | { kind: "rooms" } | { kind: "person"; username: string };
 
 interface Props {
   services: Services;
@@ -93,6 +93,12 @@ export function RoomScreen({ services, slug, open }: Props) {
     return () => removeEventListener("keydown", onKey);
   }, [open, slug]);
 
+  // What the room says of itself reaches the list, and every place that shows its name.
+  const words = useSignal(room.gauge.words);
+  useEffect(() => {
+    if (words) directory.told(slug, words);
+  }, [directory, slug, words]);
+
   // What one has open to look at is seen.
   const lastCall = calls.at(-1)?.id ?? null;
   useEffect(() => {
@@ -134,8 +140,9 @@ export function RoomScreen({ services, slug, open }: Props) {
     navigation.go(landingPath);
   };
 
-  if (phase === "missing") {
-    return <MissingPage what={`There is no room called “${slug}”.`} onHome={() => navigation.go(landingPath)} />;
+  if (phase === "missing" || phase === "closed") {
+    const what = phase === "missing" ? `There is no room called “${slug}”.` : `${title} is closed.`;
+    return <MissingPage what={what} closed={phase === "closed"} onHome={() => navigation.go(landingPath)} />;
   }
 
   return (
@@ -188,6 +195,11 @@ export function RoomScreen({ services, slug, open }: Props) {
         />
         <StormStrip room={room} />
         <PinnedBar room={room} storage={storage.shared} onUnpin={tools ? moderating.unpin : null} />
+        {info?.archived && (
+          <p className={styles.closed} role="status">
+            This room is closed: only admins can read it, and nobody can write.
+          </p>
+        )}
         {info && !cardSeen && (
           <div className={styles.firstVisit}>
             <RoomCard room={info} onDismiss={dismissCard} />
@@ -237,18 +249,29 @@ export function RoomScreen({ services, slug, open }: Props) {
         {side?.kind === "moderation" && tools && (
           <ModerationPanel
             room={room}
+            info={info ?? null}
             moderation={moderating.moderation}
             toasts={services.toasts}
             role={role}
             onPerson={(username) => setOver({ kind: "person", username })}
-            onAdmin={role === "admin" ? () => setOver({ kind: "admin" }) : null}
+            onAdmin={role === "admin" ? (kind) => setOver({ kind }) : null}
             onClose={() => setSide(null)}
           />
         )}
         {side === null && info && <ContextPanel session={room} room={info} />}
       </div>
       {over?.kind === "time" && <TimeSheet room={room} onClose={() => setOver(null)} />}
-      {over?.kind === "admin" && role === "admin" && (
+      {over?.kind === "rooms" && role === "admin" && (
+        <RoomsSheet
+          administration={moderating.administration}
+          directory={directory}
+          toasts={services.toasts}
+          slug={slug}
+          onEnter={(next) => navigation.go(roomPath(next))}
+          onClose={() => setOver(null)}
+        />
+      )}
+      {over?.kind === "emotes" && role === "admin" && (
         <AdminSheet
           administration={moderating.administration}
           book={book}

@@ -45,18 +45,22 @@ export class Api {
   private readonly fetch: Fetch;
   private readonly base: string;
   private tokens: TokenSource = async () => null;
+  /** Whether the one who asks is an admin: such a one is shown what is closed to others. */
+  private admin: () => boolean = () => false;
 
   constructor(fetch: Fetch, base = "/api/v1") {
     this.fetch = fetch;
     this.base = base;
   }
 
-  tokensFrom(tokens: TokenSource): void {
+  tokensFrom(tokens: TokenSource, admin: () => boolean = () => false): void {
     this.tokens = tokens;
+    this.admin = admin;
   }
 
-  rooms(signal?: AbortSignal): Promise<Room[]> {
-    return this.request({ method: "GET", path: "/rooms", answer: rooms, signal });
+  /** For an admin also those that are closed. */
+  rooms(): Promise<Room[]> {
+    return this.request({ method: "GET", path: "/rooms", answer: rooms, authenticated: this.admin() });
   }
 
   messages(
@@ -71,6 +75,7 @@ export class Api {
       method: "GET",
       path: `${roomPath(slug)}/messages?${search}`,
       answer: messagesAnswer,
+      authenticated: this.admin(),
       signal,
     });
   }
@@ -82,7 +87,8 @@ export class Api {
 
   /** Those of a room, and those of all rooms. */
   async emotes(slug: string): Promise<Emote[]> {
-    return (await this.request({ method: "GET", path: `${roomPath(slug)}/emotes`, answer: emotesAnswer })).emotes;
+    const path = `${roomPath(slug)}/emotes`;
+    return (await this.request({ method: "GET", path, answer: emotesAnswer, authenticated: this.admin() })).emotes;
   }
 
   async preview(slug: string, text: string, signal?: AbortSignal): Promise<string> {

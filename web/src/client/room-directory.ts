@@ -19,6 +19,7 @@ export class RoomDirectory {
   readonly pulses = new Signal<ReadonlyMap<string, readonly number[]>>(new Map());
 
   private watchers = 0;
+  private asked = 0;
   private cancel: Cancel | null = null;
   private readonly api: Api;
   private readonly timers: Timers;
@@ -47,10 +48,28 @@ export class RoomDirectory {
     void this.load();
   }
 
+  /** Something was changed: asks again at once, and shows what it had until then. */
+  async refresh(): Promise<void> {
+    this.cancel?.();
+    await this.load();
+  }
+
+  /** What a room says of itself, sooner than the list. */
+  told(slug: string, words: Partial<Pick<Room, "title" | "description" | "archived">>): void {
+    this.state.update((state) =>
+      state.kind === "ready"
+        ? { ...state, rooms: state.rooms.map((room) => (room.slug === slug ? { ...room, ...words } : room)) }
+        : state,
+    );
+  }
+
   private async load(): Promise<void> {
+    const asked = ++this.asked;
     let next = EVERY_MS;
     try {
       const rooms = await this.api.rooms();
+      // A later question knows more.
+      if (asked !== this.asked) return;
       this.state.set({ kind: "ready", rooms, stale: false });
       this.pulses.set(
         new Map(
@@ -61,6 +80,7 @@ export class RoomDirectory {
         ),
       );
     } catch {
+      if (asked !== this.asked) return;
       next = RETRY_MS;
       this.state.update((state) => (state.kind === "ready" ? { ...state, stale: true } : { kind: "failed" }));
     }

@@ -8,9 +8,14 @@ const PULSE_SAMPLES = 60;
 /** A feed that left nothing out for so long shows everything again. */
 const SAMPLED_HOLD_MS = 5_000;
 
+export type RoomWords = Pick<FrameOf<"room">, "title" | "description" | "archived">;
+export type Told = Pick<FrameOf<"room">, "viewers" | "settings" | "pinned" | "messages_per_second"> & RoomWords;
+
 /** What a room is like right now, told a few times a second at most: who reads, how fast it goes, how much is shown. */
 export class RoomGauge {
   readonly vitals = new Signal<RoomVitals>(EMPTY_VITALS);
+  /** What the room was last told to be called, or whether it is closed; null until that changes. */
+  readonly words = new Signal<RoomWords | null>(null);
   /** Messages a second over the last minute, one sample a second, oldest first. */
   readonly pulse = new Signal<readonly number[]>([]);
 
@@ -33,7 +38,14 @@ export class RoomGauge {
     this.vitals.update((vitals) => ({ ...vitals, ...part }));
   }
 
-  told(frame: Pick<FrameOf<"room">, "viewers" | "settings" | "pinned" | "messages_per_second">, now: number): void {
+  told(frame: Told, now: number): void {
+    const { title, description, archived } = frame;
+    if (title !== undefined || description !== undefined || archived !== undefined)
+      this.words.set({
+        ...(title !== undefined && { title }),
+        ...(description !== undefined && { description }),
+        ...(archived !== undefined && { archived }),
+      });
     this.vitals.update((vitals) => ({
       ...vitals,
       viewers: frame.viewers,

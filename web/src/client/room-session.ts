@@ -1,5 +1,5 @@
 import type { ClientFrame } from "../protocol/__generated__/protocol";
-import type { ChatMessage, FrameOf, RoomFrame } from "../protocol/message";
+import { type ChatMessage, concerns, type FrameOf, type RoomFrame } from "../protocol/message";
 import { seqAfter, seqBefore } from "../protocol/seq";
 import type { Api } from "./api";
 import { BanWatch } from "./ban-watch";
@@ -9,7 +9,7 @@ import { readGap } from "./gap-pages";
 import { MessageWindow } from "./message-window";
 import type { Muted } from "./muted";
 import { type Person, Recall, type Thread } from "./recall";
-import { RoomGauge } from "./room-gauge";
+import { RoomGauge, type Told } from "./room-gauge";
 import { type Ban, EMPTY_LOG, type LogSnapshot, type RoomVitals } from "./room-state";
 import type { Session } from "./session";
 import { Signal } from "./signal";
@@ -393,12 +393,14 @@ export class RoomSession implements RoomReader {
         this.roleChanged(frame.you.role);
         return;
       case "left":
-        if (frame.reason === "archived") this.missing();
+        if (frame.reason === "archived") this.gone("closed");
         return;
     }
   }
 
   authed(): void {
+    // It was asked for before anyone knew who asks; an admin may read it.
+    if (this.phase === "closed") this.connection.rejoin(this);
     this.talk.authed();
     this.publish();
   }
@@ -484,16 +486,17 @@ export class RoomSession implements RoomReader {
     }
   }
 
-  /** There is no such room, or none any longer. */
-  private missing(): void {
+  /** There is no such room, or only admins may read it. */
+  private gone(phase: "missing" | "closed"): void {
     this.cancelJoinWatch();
-    this.phase = "missing";
+    this.phase = phase;
     this.publish();
   }
 
   private refused(frame: FrameOf<"error">): void {
-    const gone = ["room_not_found", "room_archived", "not_found"].includes(frame.code);
-    if (frame.nonce === undefined && gone) this.missing();
+    const { nonce, code } = frame;
+    if (nonce === undefined && code === "room_archived") this.gone("closed");
+    else if (nonce === undefined && (code === "room_not_found" || code === "not_found")) this.gone("missing");
     else this.talk.refused(frame);
   }
 
@@ -547,7 +550,7 @@ export class RoomSession implements RoomReader {
     this.setOlder("start");
   }
 
-  private tellVitals(frame: Pick<FrameOf<"room">, "viewers" | "settings" | "pinned" | "messages_per_second">): void {
+  private tellVitals(frame: Told): void {
     const slow = this.vitals.getSnapshot().settings.slow_mode_seconds;
     this.gauge.told(frame, this.timers.now());
     if (frame.settings.slow_mode_seconds < slow) this.talk.freed();
@@ -595,6 +598,3 @@ export class RoomSession implements RoomReader {
     });
   }
 }
-
-const concerns = (message: ChatMessage, me: string): boolean =>
-  message.user.username === me || message.mentions.includes(me) || message.reply_to?.username === me;

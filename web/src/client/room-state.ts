@@ -5,8 +5,11 @@ import type { Weather } from "./weather";
 
 /** The log as one commit left it. Immutable; components read this and nothing else. */
 export interface LogSnapshot {
-  /** `joining` until the first answer, `slow` when that takes long · `live` · `missing` if there is no such room. */
-  phase: "joining" | "slow" | "live" | "missing";
+  /**
+   * `joining` until the first answer, `slow` when that takes long · `live` · `missing` if there is no such room ·
+   * `closed` if only admins may read it.
+   */
+  phase: "joining" | "slow" | "live" | "missing" | "closed";
   rows: readonly Row[];
   pending: readonly PendingLine[];
   following: boolean;

@@ -63,7 +63,10 @@ export class Session {
     this.state = new Signal<SessionState>(
       known ? { kind: "member", user: known.user } : { kind: "anonymous", ended: false },
     );
-    deps.api.tokensFrom((refused) => this.accessToken(refused));
+    deps.api.tokensFrom(
+      (refused) => this.accessToken(refused),
+      () => this.user?.admin ?? false,
+    );
   }
 
   get user(): User | null {

@@ -22,6 +22,14 @@ const limits = record<Body<"hello">["limits"]>({
   user_messages_per_second: withDefault(finite, 0),
 });
 
+const roomState = record<Omit<Body<"room">, "title" | "description" | "archived">>({
+  room: text,
+  settings: (value) => settings(value ?? {}),
+  viewers: withDefault(finite, 0),
+  messages_per_second: withDefault(finite, 0),
+  pinned: withDefault<Body<"room">["pinned"]>(pinned, null),
+});
+
 const frames: { [T in IncomingFrame["type"]]: Shape<Body<T>> } = {
   hello: record<Body<"hello">>({
     server: withDefault(text, ""),
@@ -69,13 +77,17 @@ const frames: { [T in IncomingFrame["type"]]: Shape<Body<T>> } = {
     if (username === undefined && value.username !== undefined && value.username !== null) return undefined;
     return username === undefined ? base : { ...base, username };
   },
-  room: record<Body<"room">>({
-    room: text,
-    settings: (value) => settings(value ?? {}),
-    viewers: withDefault(finite, 0),
-    messages_per_second: withDefault(finite, 0),
-    pinned: withDefault<Body<"room">["pinned"]>(pinned, null),
-  }),
+  room: (value) => {
+    const base = roomState(value);
+    if (!base || !isRecord(value)) return undefined;
+    const [title, description, archived] = [text(value.title), text(value.description), flag(value.archived)];
+    return {
+      ...base,
+      ...(title !== undefined && { title }),
+      ...(description !== undefined && { description }),
+      ...(archived !== undefined && { archived }),
+    };
+  },
   banned: record<Body<"banned">>({ room: text, until: optional(finite), reason: optional(text) }),
   unbanned: record<Body<"unbanned">>({ room: text }),
   role: record<Body<"role">>({ room: text, you: (value) => you(value ?? {}) }),

@@ -12,3 +12,7 @@ export type FrameOf<T extends IncomingFrame["type"]> = Extract<IncomingFrame, { 
 
 /** Frames that belong to one room. */
 export type RoomFrame = Extract<IncomingFrame, { room: string }> | FrameOf<"error"> | FrameOf<"ack">;
+
+/** Said by someone, to them, or in answer to them. */
+export const concerns = (message: ChatMessage, me: string): boolean =>
+  message.user.username === me || message.mentions.includes(me) || message.reply_to?.username === me;

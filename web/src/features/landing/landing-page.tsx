@@ -66,20 +66,22 @@ export function LandingPage({ api, directory, roomHref, onEnter, actions }: Prop
         )}
         {state.kind === "ready" && (
           <ul className={styles.cards} aria-label="Rooms">
-            {state.rooms.map((room) => {
-              const styled = previews?.rooms[room.slug];
-              return (
-                <StyleCard
-                  key={room.slug}
-                  room={room}
-                  said={styled === undefined ? room.transformer.sample_in : (previews?.text ?? "")}
-                  styled={styled ?? room.transformer.sample_out}
-                  pulse={pulses.get(room.slug) ?? []}
-                  href={roomHref(room.slug)}
-                  onEnter={(slug) => onEnter(slug, typed.trim())}
-                />
-              );
-            })}
+            {state.rooms
+              .filter((room) => !room.archived)
+              .map((room) => {
+                const styled = previews?.rooms[room.slug];
+                return (
+                  <StyleCard
+                    key={room.slug}
+                    room={room}
+                    said={styled === undefined ? room.transformer.sample_in : (previews?.text ?? "")}
+                    styled={styled ?? room.transformer.sample_out}
+                    pulse={pulses.get(room.slug) ?? []}
+                    href={roomHref(room.slug)}
+                    onEnter={(slug) => onEnter(slug, typed.trim())}
+                  />
+                );
+              })}
           </ul>
         )}
         <p className={styles.small}>

@@ -2,7 +2,7 @@ import { type KeyboardEvent, useId, useRef, useState } from "react";
 import type { RoomModeration } from "../../client/room-moderation";
 import type { RoomSession } from "../../client/room-session";
 import type { Toasts } from "../../client/toasts";
-import type { Role } from "../../protocol/__generated__/protocol";
+import type { Role, Room } from "../../protocol/__generated__/protocol";
 import { Button } from "../../ui/button";
 import { SidePanel } from "../../ui/side-panel";
 import { LogTab } from "./log-tab";
@@ -15,17 +15,18 @@ const TABS = ["Room", "People", "Phrases", "Log"] as const;
 
 interface Props {
   room: RoomSession;
+  info: Room | null;
   moderation: RoomModeration;
   toasts: Toasts;
   role: Role;
   onPerson: (username: string) => void;
   /** For admins alone. */
-  onAdmin: (() => void) | null;
+  onAdmin: ((what: "emotes" | "rooms") => void) | null;
   onClose: () => void;
 }
 
 /** Everything a moderator sets and looks up, beside the chat that goes on. */
-export function ModerationPanel({ room, moderation, toasts, role, onPerson, onAdmin, onClose }: Props) {
+export function ModerationPanel({ room, info, moderation, toasts, role, onPerson, onAdmin, onClose }: Props) {
   const [tab, setTab] = useState<(typeof TABS)[number]>("Room");
   const id = useId();
   const bar = useRef<HTMLDivElement>(null);
@@ -58,8 +59,13 @@ export function ModerationPanel({ room, moderation, toasts, role, onPerson, onAd
         ))}
       </div>
       <div className={styles.tab} role="tabpanel" id={`${id}-panel`} aria-labelledby={`${id}-${tab}`}>
-        {tab === "Room" && <RoomTab room={room} moderation={moderation} toasts={toasts} />}
-        {tab === "Room" && onAdmin && <Button onClick={onAdmin}>Emotes…</Button>}
+        {tab === "Room" && <RoomTab room={room} info={info} role={role} moderation={moderation} toasts={toasts} />}
+        {tab === "Room" && onAdmin && (
+          <div className={styles.pair}>
+            <Button onClick={() => onAdmin("emotes")}>Emotes…</Button>
+            <Button onClick={() => onAdmin("rooms")}>Rooms…</Button>
+          </div>
+        )}
         {tab === "People" && <PeopleTab moderation={moderation} toasts={toasts} role={role} onPerson={onPerson} />}
         {tab === "Phrases" && <PhrasesTab moderation={moderation} />}
         {tab === "Log" && <LogTab moderation={moderation} />}

@@ -1,13 +1,14 @@
 import { useState } from "react";
-import type { RoomModeration } from "../../client/room-moderation";
+import { leads, type RoomModeration } from "../../client/room-moderation";
 import type { RoomSession } from "../../client/room-session";
 import type { Toasts } from "../../client/toasts";
-import type { SettingsBody } from "../../protocol/__generated__/protocol";
+import type { Role, Room, SettingsBody } from "../../protocol/__generated__/protocol";
 import { Button } from "../../ui/button";
 import { Check, Choice } from "../../ui/choice";
 import { useSignalPart } from "../../ui/use-signal";
 import { useWork } from "../../ui/use-work";
 import styles from "./moderation.module.css";
+import { WordsForm } from "./words-form";
 
 /** Seconds between two lines of one person; the protocol takes up to two minutes. */
 const SLOW = [0, 5, 10, 30, 60, 120] as const;
@@ -16,12 +17,15 @@ const slowName = (seconds: number): string =>
 
 interface Props {
   room: RoomSession;
+  /** What the list of rooms says of it, if that is there. */
+  info: Room | null;
+  role: Role;
   moderation: RoomModeration;
   toasts: Toasts;
 }
 
 /** What a room asks of those who talk. The controls show what the server says, not what was pressed. */
-export function RoomTab({ room, moderation, toasts }: Props) {
+export function RoomTab({ room, info, role, moderation, toasts }: Props) {
   const settings = useSignalPart(room.vitals, (vitals) => vitals.settings);
   const pinned = useSignalPart(room.vitals, (vitals) => vitals.pinned);
   const { busy, problem, work } = useWork();
@@ -63,6 +67,11 @@ export function RoomTab({ room, moderation, toasts }: Props) {
           <Button disabled={busy} onClick={() => void work(() => moderation.unpin())}>
             Take it down
           </Button>
+        </div>
+      )}
+      {leads(role) && info && (
+        <div className={styles.away}>
+          <WordsForm info={info} moderation={moderation} toasts={toasts} />
         </div>
       )}
       <div className={styles.away}>

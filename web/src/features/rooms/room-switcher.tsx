@@ -2,7 +2,7 @@ import { type ComponentProps, useState } from "react";
 import { Field } from "../../ui/field";
 import { Sheet } from "../../ui/sheet";
 import { useSignal } from "../../ui/use-signal";
-import { RoomsRail, roomsNamed } from "./rooms-rail";
+import { openRooms, RoomsRail, roomsNamed } from "./rooms-rail";
 
 interface Props extends Omit<ComponentProps<typeof RoomsRail>, "form" | "filter" | "currentViewers"> {
   onClose: () => void;
@@ -12,7 +12,7 @@ interface Props extends Omit<ComponentProps<typeof RoomsRail>, "form" | "filter"
 export function RoomSwitcher({ onClose, ...rail }: Props) {
   const [filter, setFilter] = useState("");
   const state = useSignal(rail.directory.state);
-  const found = state.kind === "ready" ? roomsNamed(state.rooms, filter) : [];
+  const found = state.kind === "ready" ? roomsNamed(openRooms(state.rooms, rail.current), filter) : [];
   const enter = (slug: string) => {
     onClose();
     rail.onEnter(slug);

@@ -32,7 +32,7 @@ export function RoomsRail(props: Props) {
   }
   return (
     <ul className={`${styles.rooms} ${styles[form]}`}>
-      {roomsNamed(state.rooms, filter).map((room) => (
+      {roomsNamed(openRooms(state.rooms, current), filter).map((room) => (
         <li key={room.slug} {...roomAccent(room.slug)}>
           <a
             className={styles.room}
@@ -58,6 +58,10 @@ export function RoomsRail(props: Props) {
     </ul>
   );
 }
+
+/** Closed rooms are there for admins, and not in their way. */
+export const openRooms = (rooms: readonly Room[], current: string): readonly Room[] =>
+  rooms.filter((room) => !room.archived || room.slug === current);
 
 export function roomsNamed(rooms: readonly Room[], part: string): readonly Room[] {
   const wanted = part.trim().toLowerCase();
