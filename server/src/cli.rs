@@ -49,6 +49,7 @@ Examples:
   twitchy --config my.toml config check           tell everything that is wrong with it
   twitchy user create alice --admin               make an account; its password is printed once
   twitchy user create --bot dice_bot              make a bot; its token is printed once
+  twitchy room create night --title Night --style plain
 
 Every setting is a key in config/twitchy.toml and a variable TWITCHY_<SECTION>__<KEY>; flags win over both.
 Exit codes: 0 well, 64 usage or configuration, 69 log or store unreachable, 74 data folder or disk, 1 anything else.";
@@ -82,6 +83,9 @@ pub enum Command {
     /// Look after accounts
     #[command(subcommand, arg_required_else_help = true)]
     User(UserCommand),
+    /// Look after rooms
+    #[command(subcommand, arg_required_else_help = true)]
+    Room(RoomCommand),
     /// Bring the store's layout up to this version
     Migrate,
     /// Look at the configuration
@@ -145,6 +149,49 @@ pub enum UserCommand {
     },
 }
 
+/// What to do with a room. With the embedded store only while the server is stopped; a running one has the calls.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum RoomCommand {
+    /// All rooms, one a line: slug, style, "preset", "open" or "closed", title
+    List,
+    /// Make a room; its slug and its style are for ever
+    Create {
+        /// Its name in addresses: 3 to 25 of a to z, 0 to 9 and _
+        slug: String,
+        /// Its name for people
+        #[arg(long)]
+        title: String,
+        /// The style of all that is said in it; plain leaves text as it is
+        #[arg(long)]
+        style: String,
+        /// One line under the title
+        #[arg(long)]
+        description: Option<String>,
+    },
+    /// Give a room another title, another description, or both
+    #[command(group = clap::ArgGroup::new("words").required(true).multiple(true))]
+    Retitle {
+        /// Its name in addresses
+        slug: String,
+        /// Its name for people
+        #[arg(long, group = "words")]
+        title: Option<String>,
+        /// One line under the title
+        #[arg(long, group = "words")]
+        description: Option<String>,
+    },
+    /// Close a room: nobody writes, only admins read, nothing is lost
+    Archive {
+        /// Its name in addresses
+        slug: String,
+    },
+    /// Open it again
+    Restore {
+        /// Its name in addresses
+        slug: String,
+    },
+}
+
 /// What to do with the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum ConfigCommand {
@@ -161,7 +208,9 @@ impl Cli {
         let serve = match &self.command {
             Command::Serve(flags)
             | Command::Config(ConfigCommand::Print(flags) | ConfigCommand::Check(flags)) => flags.clone(),
-            Command::User(_) | Command::Migrate | Command::ConformanceEcho { .. } => ServeFlags::default(),
+            Command::User(_) | Command::Room(_) | Command::Migrate | Command::ConformanceEcho { .. } => {
+                ServeFlags::default()
+            }
         };
         [
             ("--data", "server.data", self.data.clone()),

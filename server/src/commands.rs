@@ -2,7 +2,7 @@
 
 use crate::{
     auth::{Accounts, AuthError},
-    cli::{Cli, ConfigCommand, Exit, UserCommand},
+    cli::{Cli, ConfigCommand, Exit, RoomCommand, UserCommand},
     clock,
     compose::{
         self,
@@ -10,8 +10,12 @@ use crate::{
     },
     config::{self, Config, Loaded, StoreEngine},
     gateway::echo,
+    news::Topic,
+    rooms::kept::{NewWords, RoomError},
 };
-use protocol::rest::{BotBody, BotTokenBody};
+use chat::rooms::KeptRoom;
+use chat_store::{Store, StoreError};
+use protocol::rest::{BotBody, BotTokenBody, NewRoomBody};
 use std::{
     io::{Read as _, Write as _},
     net::SocketAddr,
@@ -55,6 +59,18 @@ impl From<AuthError> for Failed {
             AuthError::Full => Self::new(Exit::Disk, error),
             other => Self::new(Exit::Unavailable, other),
         }
+    }
+}
+
+impl From<RoomError> for Failed {
+    fn from(error: RoomError) -> Self {
+        let exit = match &error {
+            RoomError::Invalid(_) => Exit::Usage,
+            RoomError::Store(StoreError::Full) => Exit::Disk,
+            RoomError::Store(_) => Exit::Unavailable,
+            _ => Exit::Failure,
+        };
+        Self::new(exit, error)
     }
 }
 
@@ -186,6 +202,68 @@ async fn change_user(config: &Config, accounts: &Accounts, command: &UserCommand
         }
     }
     Ok(())
+}
+
+/// `twitchy room …`, with the server stopped where the store is embedded.
+pub async fn room(cli: &Cli, command: &RoomCommand) -> Result<(), Failed> {
+    let config = load(cli)?.config;
+    if config.store.engine == StoreEngine::Memory {
+        return Err(Failed::new(Exit::Usage, "store.engine = \"memory\" keeps no rooms between runs"));
+    }
+    let store = open_store(&config).await?;
+    let done = change_room(&config, store.as_ref(), command).await;
+    store.close().await;
+    let changed = done?;
+    if changed && let Err(error) = engines::tell_nodes_to_look(&config, Topic::Rooms).await {
+        tracing::warn!(%error, "running servers could not be told; they look by themselves within ten seconds");
+    }
+    Ok(())
+}
+
+/// `true` if running servers have to know.
+async fn change_room(config: &Config, store: &dyn Store, command: &RoomCommand) -> Result<bool, Failed> {
+    let rules = compose::rules(config);
+    let now = clock::now();
+    let done = match command {
+        RoomCommand::List => {
+            list_rooms(config, &store.rooms().await.map_err(RoomError::from)?);
+            return Ok(false);
+        }
+        RoomCommand::Create { slug, title, style, description } => {
+            let (slug, title, transformer) = (slug.clone(), title.clone(), style.clone());
+            let body = NewRoomBody { slug, title, description: description.clone(), transformer };
+            let made = rules.create(store, body, &transformer_styles::all(), now).await?;
+            format!("{} made", made.definition.slug)
+        }
+        RoomCommand::Retitle { slug, title, description } => {
+            let words = NewWords { title: title.clone(), description: description.clone() };
+            let room = rules.retitle(store, slug, words, now).await?;
+            format!("{slug} is called {:?} now", room.definition.title)
+        }
+        RoomCommand::Archive { slug } => {
+            rules.archive(store, slug, true).await?;
+            format!("{slug} is closed now")
+        }
+        RoomCommand::Restore { slug } => {
+            rules.archive(store, slug, false).await?;
+            format!("{slug} is open now")
+        }
+    };
+    say(&format!("{done}\n"));
+    Ok(true)
+}
+
+fn list_rooms(config: &Config, kept: &[KeptRoom]) {
+    let words = |slug: &str| kept.iter().find(|room| room.definition.slug.as_str() == slug);
+    let is_preset = |room: &KeptRoom| config.rooms.iter().any(|preset| preset.slug == room.definition.slug);
+    for preset in &config.rooms {
+        let room = words(preset.slug.as_str()).map_or(preset, |kept| &kept.definition);
+        say(&format!("{}\t{}\tpreset\t{}\n", preset.slug, preset.transformer, room.title));
+    }
+    for KeptRoom { definition: room, archived, .. } in kept.iter().filter(|room| !is_preset(room)) {
+        let state = if *archived { "closed" } else { "open" };
+        say(&format!("{}\t{}\t{state}\t{}\n", room.slug, room.transformer, room.title));
+    }
 }
 
 fn read_password() -> Result<String, Failed> {

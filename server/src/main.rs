@@ -42,6 +42,7 @@ pub fn main() -> ExitCode {
         match &cli.command {
             Command::Serve(_) => commands::serve(&cli).await,
             Command::User(command) => commands::user(&cli, command).await,
+            Command::Room(command) => commands::room(&cli, command).await,
             Command::Migrate => commands::migrate(&cli).await,
             Command::Config(command) => commands::config(&cli, command),
             Command::ConformanceEcho { listen, message_bytes_max } => {

@@ -84,6 +84,8 @@ fn mistakes_are_one_line() {
         ("serve --log-format xml", "xml"),
         ("serve --log-level server=loud", "server=loud"),
         ("user create", "<NAME>"),
+        ("room create night", "--title"),
+        ("room retitle night", "--title"),
         ("conformance-echo", "--listen"),
         ("conformance-echo --listen 127.0.0.1:1 --message-bytes-max 0", "--message-bytes-max"),
         ("serve \u{1b}[31mx\u{7}", "unexpected argument"),

@@ -8,6 +8,7 @@ use crate::{
     clock,
     config::{Config, LogEngine, StoreEngine},
     data_folder,
+    news::Topic,
     nodes::{self, NodesLog},
 };
 use chat_store::Store;
@@ -99,6 +100,21 @@ pub async fn tell_nodes(config: &Config, ends: Vec<End>) -> Result<(), StartErro
     let Some(NodesLog { log, reopen: _ }) = open_nodes_log(config).await? else { return Ok(()) };
     let told = in_time("the nodes' log", async {
         let told = nodes::tell_ends_once(log.as_ref(), ends, clock::now()).await;
+        told.map_err(|error| StartError::Unavailable(error.to_string()))
+    });
+    let told = told.await;
+    log.close().await;
+    told
+}
+
+/// Tells running servers that a command changed something of this kind. Without a log that they share there are none.
+///
+/// # Errors
+/// As [`Engines::open`].
+pub async fn tell_nodes_to_look(config: &Config, topic: Topic) -> Result<(), StartError> {
+    let Some(NodesLog { log, reopen: _ }) = open_nodes_log(config).await? else { return Ok(()) };
+    let told = in_time("the nodes' log", async {
+        let told = nodes::tell_news_once(log.as_ref(), topic, clock::now()).await;
         told.map_err(|error| StartError::Unavailable(error.to_string()))
     });
     let told = told.await;

@@ -3,5 +3,6 @@
 
 mod nonces;
 mod persisters;
+mod rooms;
 mod sleep;
 mod support;

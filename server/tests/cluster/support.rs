@@ -282,6 +282,7 @@ impl World for Clock {
 /// A process.
 pub(crate) struct Process {
     pub(crate) view: Arc<View>,
+    pub(crate) rooms: Arc<Directory>,
     pub(crate) room: Arc<Room>,
     pub(crate) history: History,
     pub(crate) marks: Arc<Marks>,
@@ -332,11 +333,21 @@ impl Process {
             tasks.spawn(async move { (work.name, work.run.await) });
         }
         let room = rooms.get("room").expect("it is there");
-        Ok(Self { view, room, history, marks, work: tasks })
+        Ok(Self { view, rooms, room, history, marks, work: tasks })
     }
 
     /// Says something.
     pub(crate) async fn say(&self, nonce: &str, text: &str) -> Result<Accepted, Rejected> {
+        self.say_in(&self.room, nonce, text).await
+    }
+
+    /// Says something in a room of one's choice.
+    pub(crate) async fn say_in(
+        &self,
+        room: &Arc<Room>,
+        nonce: &str,
+        text: &str,
+    ) -> Result<Accepted, Rejected> {
         let limits = Limits::new(limits::Options {
             user_messages_per_second: 0.0,
             user_message_burst: 0,
@@ -348,7 +359,8 @@ impl Process {
             connections: 0,
         });
         let now = Millis(NOW);
-        self.room.submit(draft(Some(nonce), text), &limits.pace, now)?.outcome().await
+        let draft = Draft { room: room.id(), ..draft(Some(nonce), text) };
+        room.submit(draft, &limits.pace, now)?.outcome().await
     }
 
     /// What viewers were shown, as far as the ring goes back.
@@ -358,7 +370,12 @@ impl Process {
 
     /// The texts of the room's history.
     pub(crate) async fn told(&self) -> Vec<String> {
-        let history = self.history.after(&self.room, Seq(0), 1_000).await.expect("it can be read");
+        self.told_of(&self.room).await
+    }
+
+    /// The same of a room of one's choice.
+    pub(crate) async fn told_of(&self, room: &Room) -> Vec<String> {
+        let history = self.history.after(room, Seq(0), 1_000).await.expect("it can be read");
         texts(history.iter().map(|logged| &logged.message))
     }
 

@@ -257,6 +257,52 @@ async fn every_node_has_the_rooms_of_all() {
     assert_eq!(here.rest().room("night").await.unwrap().title, "Late");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn operators_look_after_rooms_on_the_command_line() {
+    let folder = Folder::new();
+    let room = |arguments: &[&str]| folder.twitchy(&[&["room"], arguments].concat()).run();
+    let well = |arguments: &[&str]| {
+        let ended = room(arguments);
+        assert_eq!(ended.code, Some(0), "{arguments:?}: {}", ended.err);
+        ended.out
+    };
+    assert_eq!(well(&["create", "night", "--title", "Night shift", "--style", "plain"]), "night made\n");
+    well(&["create", "day", "--title", "Day", "--style", "bestie", "--description", "Early."]);
+    let taken = |slug| room(&["create", slug, "--title", "x", "--style", "plain"]);
+    taken("night").refused(1, &["night"]);
+    taken("alone").refused(1, &["alone"]);
+    taken("No").refused(64, &["slug"]);
+    room(&["create", "noon", "--title", "x", "--style", "shouting"]).refused(64, &["transformer", "plain"]);
+    room(&["retitle", "night"]).refused(64, &["title"]);
+    room(&["retitle", "nobody", "--title", "x"]).refused(1, &["nobody"]);
+    room(&["archive", "alone"]).refused(1, &["configuration"]);
+    well(&["retitle", "night", "--title", "Late"]);
+    well(&["retitle", "alone", "--description", "Not any more."]);
+    well(&["archive", "day"]);
+    let list = well(&["list"]);
+    let rooms: Vec<Vec<&str>> = list.lines().map(|line| line.split('\t').collect()).collect();
+    assert_eq!(rooms.len(), 7, "{list}");
+    for expected in [
+        ["alone", "plain", "preset", "Alone"],
+        ["night", "plain", "open", "Late"],
+        ["day", "bestie", "closed", "Day"],
+    ] {
+        assert!(rooms.iter().any(|room| *room == expected), "{expected:?} in {list}");
+    }
+
+    let process = folder.serve();
+    room(&["list"]).refused(74, &["data"]);
+    let rest = Rest::new(process.address);
+    assert_eq!(rest.room("night").await.unwrap().title, "Late");
+    assert_eq!(rest.room("alone").await.unwrap().description, "Not any more.");
+    refused(rest.room("day").await, ErrorCode::RoomArchived);
+    assert_eq!(process.stop().await.code, Some(0));
+    well(&["restore", "day"]);
+    let process = folder.serve();
+    assert_eq!(Rest::new(process.address).room("day").await.unwrap().description, "Early.");
+    assert_eq!(process.stop().await.code, Some(0));
+}
+
 /// Calls of an account that an operator made an admin.
 async fn boss(process: &Process, password: &str) -> Rest {
     let rest = Rest::new(process.address);
