@@ -261,6 +261,8 @@ async fn serve(
         let (followed, revocations) = (registry.clone(), accounts.revocations().clone());
         spawn("registry", endless(followed.follow(revocations)));
         spawn("notices", endless(registry.clone().hand_on(rooms.notices().clone())));
+        let pressure = limits.pace.pressure.clone();
+        spawn("pressure", endless(async move { pressure.watch().await }));
         spawn("ticker", endless(ticker::run(rooms.clone())));
         if let Err(error) = emotes.look().await {
             tracing::warn!(%error, "the emotes cannot be read yet; those of the program are used");

@@ -18,6 +18,7 @@ pub mod logging;
 pub mod news;
 pub mod nodes;
 pub mod persist;
+pub mod pressure;
 pub mod rooms;
 pub mod websocket;
 pub mod world;

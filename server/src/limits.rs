@@ -3,6 +3,7 @@
 //! The arithmetic of the buckets is `governor`'s (GCRA). Every limit is a setting where 0 means none. Kept in memory,
 //! by process; [`Limits::sweep`] forgets those who have been quiet.
 
+use crate::pressure::Pressure;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock, clock::DefaultClock};
 use parking_lot::Mutex;
 use protocol::ids::UserId;
@@ -67,9 +68,11 @@ impl<K: Clone + std::hash::Hash + Eq> Buckets<K> {
     }
 }
 
-/// How fast users may speak, over all rooms, connections and dialects.
+/// How fast users may speak, over all rooms, connections and dialects; and how much the process can take of all of them.
 #[derive(Clone)]
 pub struct UserPace {
+    /// Whether the process can take one more at all.
+    pub pressure: Arc<Pressure>,
     people: Arc<Buckets<UserId>>,
     bots: Arc<Buckets<UserId>>,
 }
@@ -112,6 +115,7 @@ impl Limits {
         } = options;
         Self {
             pace: UserPace {
+                pressure: Arc::default(),
                 people: Arc::new(Buckets::new(user_messages_per_second, user_message_burst)),
                 bots: Arc::new(Buckets::new(bot_messages_per_second, bot_message_burst)),
             },

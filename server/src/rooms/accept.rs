@@ -189,6 +189,12 @@ impl Room {
                 Known::Accepted(first) => return Ok(self.submitted(State::Known(first))),
             }
         }
+        // Not before the nonce, like the rest; but before anything that costs.
+        if let Err(retry_after) = pace.pressure.admit(|| self.world.random()) {
+            let nonce = draft.nonce.map(|nonce| (draft.author.id, nonce));
+            self.release(nonce.as_ref());
+            return Err(Rejected::Overloaded { retry_after });
+        }
         let id = new_id(now, self.world.random());
         let nonce = draft.nonce.clone().map(|nonce| (draft.author.id, nonce));
         let mut draft = draft;

@@ -2,7 +2,10 @@
 
 use crate::support::{BOTH, GATEWAY, NOW, PERSIST, Process, Shared};
 use protocol::{ids::Seq, limits::NONCE_TTL_MS};
-use server::rooms::{accept::Rejected, history::Resumed};
+use server::{
+    pressure::RETRY_AFTER,
+    rooms::{accept::Rejected, history::Resumed},
+};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -49,6 +52,18 @@ async fn without_its_tail_a_gateway_says_neither_yes_nor_no_and_then_takes_no_mo
     let accepted = process.say("n", "hello").await.expect("it is known now");
     assert_eq!((accepted.seq, shared.last()), (Seq(1), 1), "nothing was written again");
     assert!(process.say("another", "hello").await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_refused_under_pressure_may_ask_again_and_who_was_accepted_is_never_refused() {
+    let shared = Shared::new();
+    let process = Process::start(&shared, BOTH).await;
+    let overloaded = Err(Rejected::Overloaded { retry_after: RETRY_AFTER });
+    assert_eq!(process.say_under(1.0, "first", "hi").await, overloaded);
+    let accepted = process.say("first", "hi").await;
+    assert!(accepted.is_ok(), "{accepted:?}");
+    assert_eq!(process.say_under(1.0, "first", "hi").await, accepted);
+    assert_eq!(process.say_under(1.0, "second", "hi").await, overloaded);
 }
 
 #[tokio::test(start_paused = true)]

@@ -341,6 +341,16 @@ impl Process {
         self.say_in(&self.room, nonce, text).await
     }
 
+    /// Says something while so much of everything is refused.
+    pub(crate) async fn say_under(
+        &self,
+        pressure: f64,
+        nonce: &str,
+        text: &str,
+    ) -> Result<Accepted, Rejected> {
+        say(&self.room, pressure, nonce, text).await
+    }
+
     /// Says something in a room of one's choice.
     pub(crate) async fn say_in(
         &self,
@@ -348,19 +358,7 @@ impl Process {
         nonce: &str,
         text: &str,
     ) -> Result<Accepted, Rejected> {
-        let limits = Limits::new(limits::Options {
-            user_messages_per_second: 0.0,
-            user_message_burst: 0,
-            bot_messages_per_second: 0.0,
-            bot_message_burst: 0,
-            previews_per_address_per_second: 0,
-            requests_per_address_per_second: 0,
-            connections_per_address: 0,
-            connections: 0,
-        });
-        let now = Millis(NOW);
-        let draft = Draft { room: room.id(), ..draft(Some(nonce), text) };
-        room.submit(draft, &limits.pace, now)?.outcome().await
+        say(room, 0.0, nonce, text).await
     }
 
     /// What viewers were shown, as far as the ring goes back.
@@ -390,4 +388,21 @@ impl Process {
     pub(crate) async fn reached(&self, seq: Seq) {
         self.room.feed.reached(seq).await;
     }
+}
+
+async fn say(room: &Arc<Room>, pressure: f64, nonce: &str, text: &str) -> Result<Accepted, Rejected> {
+    let limits = Limits::new(limits::Options {
+        user_messages_per_second: 0.0,
+        user_message_burst: 0,
+        bot_messages_per_second: 0.0,
+        bot_message_burst: 0,
+        previews_per_address_per_second: 0,
+        requests_per_address_per_second: 0,
+        connections_per_address: 0,
+        connections: 0,
+    });
+    limits.pace.pressure.set(pressure);
+    let now = Millis(NOW);
+    let draft = Draft { room: room.id(), ..draft(Some(nonce), text) };
+    room.submit(draft, &limits.pace, now)?.outcome().await
 }
