@@ -237,6 +237,26 @@ export async function moderating({ checks, base, shot }) {
         await shot(page, `mod-room-${colorScheme}`);
         await panel(page).getByRole("radio", { name: "30 s" }).click();
         await until(page, done(stage, "PATCH /rooms/bestie/settings"), "the settings");
+        const settings = async (name) => {
+          const [asked] = await Promise.all([
+            page.waitForRequest((request) => request.method() === "PATCH"),
+            panel(page).getByRole("button", { name }).click(),
+          ]);
+          return JSON.stringify(asked.postDataJSON());
+        };
+        const told = (change) => {
+          const now = { ...ROOM.settings, ...change };
+          stage.say({ type: "room", room: "bestie", settings: now, viewers: 3, messages_per_second: 0, pinned });
+        };
+        told({ slow_mode_seconds: 5 });
+        await panel(page).getByRole("radio", { name: "5 s", exact: true, checked: true }).waitFor();
+        equal(await settings(/^Calm it/), '{"slow_mode_seconds":30,"emote_only":true}', "what calms a room");
+        told({ slow_mode_seconds: 30, emote_only: true });
+        equal(
+          await settings("Let people talk again"),
+          '{"slow_mode_seconds":5,"emote_only":false}',
+          "as it was before",
+        );
         await panel(page).getByRole("button", { name: "Clear the chat…" }).click();
         equal(stage.calls.filter((call) => call.endsWith("/clear")).length, 0, "one press clears nothing");
         await panel(page).getByRole("button", { name: "Keep it" }).click();

@@ -15,6 +15,10 @@ const SLOW = [0, 5, 10, 30, 60, 120] as const;
 const slowName = (seconds: number): string =>
   seconds === 0 ? "Off" : seconds < 60 ? `${seconds} s` : `${seconds / 60} m`;
 
+/** What one press asks of a room that has got out of hand. */
+const CALM = { slow_mode_seconds: 30, emote_only: true };
+const FREE = { slow_mode_seconds: 0, emote_only: false };
+
 interface Props {
   room: RoomSession;
   /** What the list of rooms says of it, if that is there. */
@@ -30,8 +34,16 @@ export function RoomTab({ room, info, role, moderation, toasts }: Props) {
   const pinned = useSignalPart(room.vitals, (vitals) => vitals.pinned);
   const { busy, problem, work } = useWork();
   const [sure, setSure] = useState(false);
+  /** How the room was before it was calmed from here. */
+  const [before, setBefore] = useState(FREE);
   const { slow_mode_seconds: slow } = settings;
   const steps = SLOW.some((step) => step === slow) ? SLOW : [...SLOW, slow].sort((a, b) => a - b);
+
+  const calmed = slow >= CALM.slow_mode_seconds && settings.emote_only;
+  const calm = () => {
+    setBefore({ slow_mode_seconds: slow, emote_only: settings.emote_only });
+    set(CALM);
+  };
 
   const set = (change: SettingsBody) => void work(() => moderation.settings(change));
   const clear = async () => {
@@ -54,6 +66,15 @@ export function RoomTab({ room, info, role, moderation, toasts }: Props) {
       <Check disabled={busy} checked={settings.unique_chat} onChange={(once) => set({ unique_chat: once })}>
         Each line only once
       </Check>
+      {calmed ? (
+        <Button disabled={busy} onClick={() => set(before)}>
+          Let people talk again
+        </Button>
+      ) : (
+        <Button kind="danger" disabled={busy} onClick={calm}>
+          Calm it: 30 s and only emotes
+        </Button>
+      )}
       {problem && (
         <p className={styles.problem} role="alert">
           {problem}
