@@ -57,6 +57,9 @@ Usage: cargo xtask COMMAND
   bench targets [--only NAMES]
                              What the server is meant to reach, and whether it does here; eight minutes; NAMES of
                              latency,ack,idle,storm,joins,stalled,hot
+  bench cluster [--quick] [--seconds N]
+                             Gateways, a persister, Kafka and Cassandra on this machine: rates, and what each part costs,
+                             some ten minutes (--quick: three); Java 17 and Maven are needed
   bench crates               The benchmarks of single crates, one after the other
   help                       Show this
 ";

@@ -4,8 +4,8 @@
 //! its standard input ends, so they do not outlive this process however it ends.
 
 use std::{
-    io::{BufRead, BufReader},
-    process::{Child, ChildStdin, Stdio},
+    io::{BufRead, BufReader, Write as _},
+    process::{Child, ChildStdin, ChildStdout, Stdio},
 };
 
 use crate::{
@@ -21,9 +21,22 @@ const NEEDED: [(&str, &str); 2] = [("java", "openjdk-17-jre-headless"), ("mvn", 
 pub(crate) struct Servers {
     child: Child,
     input: Option<ChildStdin>,
+    output: Option<BufReader<ChildStdout>>,
     /// Names and values for the environment of tests.
     pub(crate) variables: Vec<(String, String)>,
 }
+
+/// What they are started for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Soon there.
+    Tests,
+    /// With the settings that servers have at work.
+    Measuring,
+}
+
+/// The program that holds them.
+const PROGRAM: &str = "test-servers";
 
 /// Java and Maven, or the line that installs them.
 pub(crate) fn provide_tools() -> Result<()> {
@@ -37,35 +50,59 @@ pub(crate) fn provide_tools() -> Result<()> {
 }
 
 impl Servers {
-    pub(crate) fn start(workspace: &Workspace) -> Result<Self> {
+    pub(crate) fn start(workspace: &Workspace, purpose: Purpose) -> Result<Self> {
         provide_tools()?;
         let cargo = |verb: &str| {
             let mut command = workspace.cargo();
-            command.args([verb, "-q", "-p", "test-servers", "--bin", "test-servers"]);
+            command.args([verb, "-q", "-p", PROGRAM, "--bin", PROGRAM]);
             command
         };
         check(&mut cargo("build"))?;
         note("starting Kafka and Cassandra (the first time their jars are fetched: some 110 MB)");
         let mut command = cargo("run");
         command.args(["--", "start"]).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let failed = |line: String| move |source| Failure::Start { line, source };
-        let mut child = command.spawn().map_err(failed(line_of(&command)))?;
+        if purpose == Purpose::Measuring {
+            command.arg("--measured");
+        }
+        let line = line_of(&command);
+        let mut child = command.spawn().map_err(|source| Failure::Start { line, source })?;
         let input = child.stdin.take();
-        let output = child.stdout.take();
-        let mut servers = Self { child, input, variables: Vec::new() };
-        for line in output.into_iter().flat_map(|output| BufReader::new(output).lines()) {
-            let line = line.map_err(failed(line_of(&command)))?;
-            if line == "ready" {
-                for (name, value) in &servers.variables {
-                    note(&format!("{name}={value}"));
-                }
-                return Ok(servers);
+        let output = child.stdout.take().map(BufReader::new);
+        let mut servers = Self { child, input, output, variables: Vec::new() };
+        servers.listen_until("ready")?;
+        for (name, value) in &servers.variables {
+            note(&format!("{name}={value}"));
+        }
+        Ok(servers)
+    }
+
+    /// What they said under this name.
+    pub(crate) fn said(&self, name: &str) -> Result<&str> {
+        let said = self.variables.iter().rfind(|(known, _)| known == name);
+        let what = || Failure::Answer { line: PROGRAM.into(), what: format!("did not say {name}") };
+        said.map(|(_, value)| value.as_str()).ok_or_else(what)
+    }
+
+    /// Does something to the broker: `pause`, `resume`, `kill`, `restart`. It is done when this returns.
+    pub(crate) fn kafka(&mut self, verb: &str) -> Result<()> {
+        let failed = |source| Failure::Start { line: format!("kafka {verb}"), source };
+        if let Some(input) = &mut self.input {
+            writeln!(input, "kafka {verb}").and_then(|()| input.flush()).map_err(failed)?;
+        }
+        self.listen_until("done")
+    }
+
+    fn listen_until(&mut self, word: &str) -> Result<()> {
+        for line in self.output.iter_mut().flat_map(BufRead::lines) {
+            let line = line.map_err(|source| Failure::Start { line: PROGRAM.into(), source })?;
+            if line == word {
+                return Ok(());
             }
             if let Some((name, value)) = line.split_once('=') {
-                servers.variables.push((name.to_owned(), value.to_owned()));
+                self.variables.push((name.to_owned(), value.to_owned()));
             }
         }
-        Err(Failure::Answer { line: line_of(&command), what: "ended before the servers were ready".into() })
+        Err(Failure::Answer { line: PROGRAM.into(), what: format!("ended before it said `{word}`") })
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
     gen_types, journey, node, note,
     process::{Workspace, ask, check, find_program},
     say,
-    servers::Servers,
+    servers::{Purpose, Servers},
     tidy, tls, web,
 };
 
@@ -184,7 +184,7 @@ fn clippy(context: &mut Context<'_>) -> Result<()> {
 }
 
 fn start_servers(context: &mut Context<'_>) -> Result<()> {
-    context.servers = Some(Servers::start(context.workspace)?);
+    context.servers = Some(Servers::start(context.workspace, Purpose::Tests)?);
     Ok(())
 }
 

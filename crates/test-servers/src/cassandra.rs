@@ -125,7 +125,19 @@ impl Node {
     }
 
     fn signal(&self, name: &str) -> io::Result<()> {
-        self.process.as_ref().ok_or_else(|| io::Error::other("the node is killed"))?.signal(name)
+        self.running()?.signal(name)
+    }
+
+    /// Of its process, which is another one after each start.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn pid(&self) -> io::Result<u32> {
+        self.running()?.pid()
+    }
+
+    fn running(&self) -> io::Result<&Watched> {
+        self.process.as_ref().ok_or_else(|| io::Error::other("the node is killed"))
     }
 
     /// Starts the process (again) over the same data. Blocks until it takes clients.

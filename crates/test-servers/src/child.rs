@@ -95,14 +95,23 @@ impl Watched {
         Ok(self.shell.try_wait()?.is_some())
     }
 
+    /// The process id of the child, which is not that of the shell.
+    ///
+    /// # Errors
+    /// When the shell has not written it yet.
+    pub fn pid(&self) -> io::Result<u32> {
+        let pid = fs::read_to_string(&self.pid)?;
+        pid.trim().parse().map_err(|_| io::Error::other(format!("{pid:?} is no process id")))
+    }
+
     /// Sends the child a signal by its name without `SIG`, as `kill` takes it.
     ///
     /// # Errors
     /// When it runs no more.
     pub fn signal(&self, name: &str) -> io::Result<()> {
-        let pid = fs::read_to_string(&self.pid)?;
-        let sent = Command::new("kill").args([&format!("-{name}"), pid.trim()]).status()?;
-        if sent.success() { Ok(()) } else { Err(io::Error::other(format!("kill -{name} {}", pid.trim()))) }
+        let pid = self.pid()?.to_string();
+        let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status()?;
+        if sent.success() { Ok(()) } else { Err(io::Error::other(format!("kill -{name} {pid}"))) }
     }
 }
 

@@ -39,13 +39,22 @@ pub struct Broker {
     tls_address: String,
     folder: PathBuf,
     classes: String,
-    heap: &'static str,
+    java: &'static [&'static str],
     process: Option<Watched>,
 }
 
-/// What the one broker of most tests may take of the memory, and what each of several may.
-const HEAP: &str = "512m";
-const SMALL_HEAP: &str = "256m";
+/// What the one broker of most tests is to Java, and what each of several: small, and soon there.
+const QUICK: &[&str] = &["-Xms512m", "-Xmx512m", "-XX:TieredStopAtLevel=1"];
+const SMALL: &[&str] = &["-Xms256m", "-Xmx256m", "-XX:TieredStopAtLevel=1"];
+/// As Kafka's own start script has it, for a broker whose costs are measured.
+const MEASURED: &[&str] = &[
+    "-Xms1g",
+    "-Xmx1g",
+    "-server",
+    "-XX:+UseG1GC",
+    "-XX:MaxGCPauseMillis=20",
+    "-XX:InitiatingHeapOccupancyPercent=35",
+];
 
 impl Broker {
     /// `host:port` for clients.
@@ -73,6 +82,14 @@ impl Broker {
         &self.folder
     }
 
+    /// Of its process, which is another one after each start.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn pid(&self) -> io::Result<u32> {
+        self.running()?.pid()
+    }
+
     /// Fetches the jars if they are not there, and starts a broker. Blocks until it takes connections.
     ///
     /// # Errors
@@ -88,6 +105,18 @@ impl Broker {
     /// # Errors
     /// As [`Self::start`].
     pub fn start_on(host: Ipv4Addr) -> io::Result<Self> {
+        Self::start_as(host, QUICK)
+    }
+
+    /// As [`Self::start`], with the memory and the compiler that a broker has at work.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_measured() -> io::Result<Self> {
+        Self::start_as(Ipv4Addr::LOCALHOST, MEASURED)
+    }
+
+    fn start_as(host: Ipv4Addr, java: &'static [&'static str]) -> io::Result<Self> {
         let root = maven::root();
         let jars = jars(&root)?;
         let folder = maven::run_folder(&root)?;
@@ -106,7 +135,7 @@ impl Broker {
             tls_address: address(tls),
             folder,
             classes,
-            heap: HEAP,
+            java,
             process: None,
         };
         broker.restart()?;
@@ -141,7 +170,7 @@ impl Broker {
                 tls_address,
                 folder,
                 classes,
-                heap: SMALL_HEAP,
+                java: SMALL,
                 process: None,
             });
         }
@@ -178,7 +207,11 @@ impl Broker {
     }
 
     fn signal(&self, name: &str) -> io::Result<()> {
-        self.process.as_ref().ok_or_else(|| io::Error::other("the broker is not running"))?.signal(name)
+        self.running()?.signal(name)
+    }
+
+    fn running(&self) -> io::Result<&Watched> {
+        self.process.as_ref().ok_or_else(|| io::Error::other("the broker is not running"))
     }
 
     /// Starts the process (again) over the same data. Blocks until it takes connections.
@@ -189,15 +222,7 @@ impl Broker {
         self.kill();
         let log = self.folder.join("kafka.log");
         let settings = self.folder.join(SETTINGS).to_string_lossy().into_owned();
-        let args = [
-            &format!("-Xms{}", self.heap),
-            &format!("-Xmx{}", self.heap),
-            "-XX:TieredStopAtLevel=1",
-            "-cp",
-            &self.classes,
-            "kafka.Kafka",
-            &settings,
-        ];
+        let args = [self.java, &["-cp", &self.classes, "kafka.Kafka", &settings]].concat();
         let mut process = Watched::start("java", args, &self.folder, &log)?;
         let deadline = Instant::now() + START_MAX;
         // The port is opened last, when the broker is ready for requests.
@@ -225,7 +250,7 @@ pub fn shared() -> &'static Broker {
             tls_address: String::new(),
             folder: maven::root(),
             classes: String::new(),
-            heap: HEAP,
+            java: QUICK,
             process: None,
         },
         Err(_) => Broker::start().expect("a Kafka broker for the tests"),

@@ -62,7 +62,7 @@ impl Options {
 }
 
 pub(super) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    super::build(workspace)?;
+    super::build(workspace, super::Engines::Embedded)?;
     let mut missing = Vec::new();
     let wanted = |kind: &Kind| options.only.is_empty() || options.only.iter().any(|name| name == kind.name());
     let mut kinds = Vec::new();

@@ -19,7 +19,7 @@ use crate::{
 use std::{fmt::Write as _, fs};
 
 /// The peak of the mission.
-const RATE: f64 = 41_667.0;
+pub(super) const RATE: f64 = 41_667.0;
 const ROOMS: f64 = 3.0;
 const VIEWERS: f64 = 150_000.0;
 /// Viewers at a scale of 1: below the 16,000 that 20,000 open files leave.
@@ -28,6 +28,8 @@ const VIEWERS_HERE: f64 = 15_000.0;
 const STEPS: [f64; 6] = [0.1, 0.25, 0.5, 0.65, 0.8, 1.0];
 /// Deliveries a second where everything goes to everyone.
 const DELIVERIES: f64 = 1.5e6;
+/// Of each step, before anything counts.
+pub(super) const WARM_SECONDS: f64 = 5.0;
 /// A step holds if so much of what is offered is accepted, and acked within this time at p99.
 const HOLDS_SHARE: f64 = 0.95;
 const HOLDS_P99_MS: f64 = 1_000.0;
@@ -59,7 +61,7 @@ impl Options {
 }
 
 /// A scenario of this machine, as a file.
-fn scenario(viewers: f64, rate: f64, seconds: u32, feed: &str) -> String {
+pub(super) fn scenario(viewers: f64, rate: f64, seconds: u32, feed: &str) -> String {
     let room = format!(
         "\n[[rooms]]\nrate = [[0, {start:.1}], [3, {rate:.1}]]\nviewers = {viewers:.0}\nfeed = \"{feed}\"\n",
         start = (rate / 10.0).min(139.0),
@@ -67,7 +69,7 @@ fn scenario(viewers: f64, rate: f64, seconds: u32, feed: &str) -> String {
         viewers = (viewers / ROOMS).max(1.0),
     );
     format!(
-        "about = \"A step of the mission.\"\nseconds = {seconds}\nwarm_seconds = 5\ndrain_seconds = 30\nwriters = 128\nopening_max = 512\n{}",
+        "about = \"A step of the mission.\"\nseconds = {seconds}\nwarm_seconds = {WARM_SECONDS}\ndrain_seconds = 30\nwriters = 128\nopening_max = 512\n{}",
         room.repeat(3)
     )
 }
@@ -92,7 +94,7 @@ impl Step {
 }
 
 pub(super) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    super::build(workspace)?;
+    super::build(workspace, super::Engines::Embedded)?;
     let viewers = VIEWERS_HERE * options.scale;
     let mut text = String::new();
     let mut held: Option<Step> = None;

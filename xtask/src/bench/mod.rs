@@ -1,14 +1,17 @@
 //! `cargo xtask bench`: Twitchy beside other servers, on the same machine, in the same run, under the same load.
 //!
 //! `bench crates` runs the benchmarks of single crates, `bench mission` looks how far one machine carries the whole, `bench
-//! targets` whether it reaches what it is meant to. The load
-//! comes from `load-tests`, whose reports are read here; what a server is and how it is started is in [`peers`].
-//! Start with [`command`].
+//! targets` whether it reaches what it is meant to, `bench cluster` what each part of a cluster costs. The load comes from
+//! `load-tests`, whose reports are read here ([`play`]); how a server is started is in [`server`], and which servers there
+//! are to compare with in [`peers`]. Start with [`command`].
 
+mod cluster;
 mod compare;
+mod http;
 mod mission;
 mod peers;
 mod play;
+mod server;
 mod targets;
 
 use crate::{
@@ -29,6 +32,7 @@ const CRATES: [&str; 3] = ["transformer-styles", "event-log", "chat-store"];
 /// What was asked for.
 #[derive(Debug, PartialEq)]
 enum What {
+    Cluster(cluster::Options),
     Compare(compare::Options),
     Crates,
     Mission(mission::Options),
@@ -41,6 +45,7 @@ fn parse(arguments: &[String]) -> Result<What> {
             None => Ok(What::Crates),
             Some(other) => Err(Failure::Usage(format!("`bench crates` does not take `{other}`"))),
         },
+        Some((word, rest)) if word == "cluster" => Ok(What::Cluster(cluster::Options::parse(rest)?)),
         Some((word, rest)) if word == "mission" => Ok(What::Mission(mission::Options::parse(rest)?)),
         Some((word, rest)) if word == "targets" => Ok(What::Targets(targets::Options::parse(rest)?)),
         _ => Ok(What::Compare(compare::Options::parse(arguments)?)),
@@ -49,6 +54,7 @@ fn parse(arguments: &[String]) -> Result<What> {
 
 pub(crate) fn command(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     match parse(arguments)? {
+        What::Cluster(options) => cluster::run(workspace, &options),
         What::Compare(options) => compare::run(workspace, &options),
         What::Mission(options) => mission::run(workspace, &options),
         What::Targets(options) => targets::run(workspace, &options),
@@ -62,22 +68,23 @@ pub(crate) fn command(workspace: &Workspace, arguments: &[String]) -> Result<()>
     }
 }
 
-/// Builds what is measured and what measures, all at once, so that nothing is compiled twice. The engines of a cluster are not measured here, and take minutes to compile.
-fn build(workspace: &Workspace) -> Result<()> {
+/// Which engines the server is built with. Those of a cluster take minutes to compile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Engines {
+    Embedded,
+    All,
+}
+
+/// Builds what is measured and what measures, all at once, so that nothing is compiled twice.
+fn build(workspace: &Workspace, engines: Engines) -> Result<()> {
     note("building the server and the generator (the first time takes some minutes)");
     let mut command = workspace.cargo();
-    command.args([
-        "build",
-        "--release",
-        "--no-default-features",
-        "-p",
-        "server",
-        "-p",
-        "load-tests",
-        "-p",
-        "peer-axum",
-    ]);
-    check(command.args(["--bin", "twitchy", "--bin", "twitchy-load", "--bin", "peer-axum"]))
+    command.args(["build", "--release", "-p", "server", "-p", "load-tests"]);
+    command.args(["--bin", "twitchy", "--bin", "twitchy-load"]);
+    if engines == Engines::Embedded {
+        command.args(["--no-default-features", "-p", "peer-axum", "--bin", "peer-axum"]);
+    }
+    check(&mut command)
 }
 
 /// Keeps what was found below `target/bench`, and says it.
@@ -118,7 +125,9 @@ mod tests {
     }
 
     #[test]
-    fn the_mission_and_the_crates_have_words_of_their_own() {
+    fn the_cluster_the_mission_and_the_crates_have_words_of_their_own() {
+        let wanted = cluster::Options { quick: true, seconds: Some(10) };
+        assert_eq!(parsed("cluster --quick --seconds 10").expect("valid"), What::Cluster(wanted));
         assert_eq!(parsed("crates").expect("valid"), What::Crates);
         let What::Mission(options) = parsed("mission --scale 0.1 --seconds 30").expect("valid") else {
             panic!("the mission");
@@ -135,6 +144,8 @@ mod tests {
             "--rounds 0",
             "crates --quick",
             "mission --scale 0",
+            "cluster --seconds 9",
+            "cluster up",
             "--only ,",
             "--only novell",
         ] {

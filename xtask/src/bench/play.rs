@@ -1,12 +1,15 @@
-//! One scenario against one server: calls the generator and reads its report.
+//! One scenario against one server, or against several that are one to users: calls the generator and reads its report.
 
-use super::peers::{Kind, Server};
+use super::{peers::Kind, server::Server};
 use crate::{
     failure::{Failure, Result},
     process::{Workspace, line_of},
 };
 use serde_json::Value;
-use std::{fs, process::Stdio};
+use std::{fs, process::Stdio, thread, time::Duration};
+
+/// How often something is looked at while the generator is at work.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// What is asked of the generator beside the scenario.
 #[derive(Clone, Debug, Default)]
@@ -53,6 +56,11 @@ impl Report {
         )
     }
 
+    /// What was seen each second.
+    pub(super) fn timeline(&self) -> &[Value] {
+        self.0.pointer("/timeline").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    }
+
     #[cfg(test)]
     pub(super) fn of(value: Value) -> Self {
         Self(value)
@@ -66,6 +74,21 @@ pub(super) fn median(reports: &[Report], path: &str) -> f64 {
     values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(0.0)
 }
 
+/// Who is loaded and who is watched.
+#[derive(Debug)]
+pub(super) struct Target {
+    /// Where viewers are.
+    pub(super) urls: Vec<String>,
+    /// Where writers are; none: where viewers are.
+    pub(super) write: Option<String>,
+    /// Names and process ids.
+    pub(super) pids: Vec<(&'static str, u32)>,
+    /// Who says how far the store is behind.
+    pub(super) lag: Option<String>,
+    /// How one speaks to what is not Twitchy.
+    pub(super) peer: Option<String>,
+}
+
 /// Plays it. That a server breaks a promise, as to lose messages, is in the report and no error here.
 pub(super) fn play(
     workspace: &Workspace,
@@ -74,28 +97,52 @@ pub(super) fn play(
     server: &Server,
     wish: &Wish,
 ) -> Result<Report> {
+    let twitchy = kind == Kind::Twitchy;
+    let target = Target {
+        urls: vec![server.url()],
+        write: None,
+        pids: vec![(kind.name(), server.pid())],
+        lag: twitchy.then(|| server.url()),
+        peer: (!twitchy).then(|| format!("load-tests/peers/{}.toml", kind.name())),
+    };
+    play_at(workspace, scenario, &target, wish, &mut || ())
+}
+
+/// As [`play`], at any target; looks at something while it plays.
+pub(super) fn play_at(
+    workspace: &Workspace,
+    scenario: &str,
+    target: &Target,
+    wish: &Wish,
+    look: &mut dyn FnMut(),
+) -> Result<Report> {
     let out = workspace.path("target/bench").join(&wish.out);
     let _ = fs::remove_dir_all(&out);
     let mut command = workspace.command(workspace.path("target/release/twitchy-load"));
     command.args(["run", scenario, "--quiet", "--out"]).arg(&out);
-    command.args(["--pids", &format!("{}={}", kind.name(), server.pid())]);
-    if let Some(scale) = wish.scale {
-        command.args(["--scale", &scale.to_string()]);
+    let pids: Vec<String> = target.pids.iter().map(|(name, pid)| format!("{name}={pid}")).collect();
+    command.args(["--pids", &pids.join(",")]);
+    let of_wish = [
+        ("--scale", wish.scale.map(|scale| scale.to_string())),
+        ("--seconds", wish.seconds.map(|seconds| seconds.to_string())),
+        ("--core", wish.core.map(|core| core.to_string())),
+    ];
+    let of_target =
+        [("--write", target.write.clone()), ("--lag", target.lag.clone()), ("--peer", target.peer.clone())];
+    for (flag, value) in of_wish.into_iter().chain(of_target) {
+        command.args(value.iter().flat_map(|value| [flag, value]));
     }
-    if let Some(seconds) = wish.seconds {
-        command.args(["--seconds", &seconds.to_string()]);
-    }
-    if let Some(core) = wish.core {
-        command.args(["--core", &core.to_string()]);
-    }
-    if kind == Kind::Twitchy {
-        command.args(["--lag", &format!("http://{}", server.address)]);
-    } else {
-        command.args(["--peer", &format!("load-tests/peers/{}.toml", kind.name())]);
-    }
-    command.arg(format!("http://{}", server.address)).stdout(Stdio::null());
+    command.args(&target.urls).stdout(Stdio::null());
     let line = line_of(&command);
-    let status = command.status().map_err(|source| Failure::Start { line: line.clone(), source })?;
+    let failed = |source| Failure::Start { line: line.clone(), source };
+    let mut child = command.spawn().map_err(failed)?;
+    let status = loop {
+        if let Some(status) = child.try_wait().map_err(failed)? {
+            break status;
+        }
+        look();
+        thread::sleep(LOOK_EVERY);
+    };
     let Ok(report) = fs::read(out.join("report.json")) else {
         return Err(Failure::Command { line, status });
     };

@@ -106,7 +106,7 @@ impl Options {
 }
 
 pub(super) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    super::build(workspace)?;
+    super::build(workspace, super::Engines::Embedded)?;
     let cores = thread::available_parallelism().map_or(1, Into::into);
     let stage = Stage { workspace, cores, machine: RefCell::default() };
     let chosen: Vec<&Target> = TARGETS
