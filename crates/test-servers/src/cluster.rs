@@ -67,22 +67,34 @@ fn number(name: &str, value: &str, most: u16) -> Result<u16, String> {
 /// # Errors
 /// What could not be started, and where its log is.
 pub fn up(options: &Options) -> io::Result<()> {
-    say("starting Kafka and Cassandra (the first time their jars are fetched: some 110 MB)")?;
+    // Before the half minute that the servers take.
+    let addresses = free_addresses(options)?;
+    if !options.twitchy.is_file() {
+        let program = options.twitchy.display();
+        return Err(io::Error::other(format!(
+            "there is no program {program}; build it, or name it by --twitchy"
+        )));
+    }
+    say("starting Kafka and Cassandra: half a minute (the first time their jars are fetched: some 110 MB)")?;
     let began = Instant::now();
-    let broker = thread::spawn(kafka::Broker::start);
+    let broker = thread::spawn(|| {
+        let broker = kafka::Broker::start()?;
+        say(&format!("Kafka      {}   log in {}", broker.address(), broker.folder().display()))?;
+        io::Result::Ok(broker)
+    });
     let node = cassandra::Node::start()?;
-    let broker = broker.join().map_err(|_| io::Error::other("starting Kafka failed"))??;
-    say(&format!("Kafka      {}   log in {}", broker.address(), broker.folder().display()))?;
     say(&format!("Cassandra  {}   log in {}", node.address(), node.folder().display()))?;
+    let broker = broker.join().map_err(|_| io::Error::other("starting Kafka failed"))??;
     let settings = settings(broker.address(), node.address());
+    say("making the tables, then starting the gateways")?;
     let mut migrate = Command::new(&options.twitchy);
     let migrated = migrate.arg("migrate").envs(settings.iter().cloned()).status()?;
     if !migrated.success() {
         return Err(io::Error::other(format!("`twitchy migrate` ended with {migrated}")));
     }
     let mut gateways = Vec::new();
-    for number in 0..options.gateways {
-        gateways.push(Gateway::start(options, &settings, broker.folder(), number)?);
+    for (number, address) in addresses.into_iter().enumerate() {
+        gateways.push(Gateway::start(options, &settings, broker.folder(), number, address)?);
     }
     for gateway in &mut gateways {
         gateway.wait_until_ready()?;
@@ -104,6 +116,20 @@ pub fn up(options: &Options) -> io::Result<()> {
         }
         thread::sleep(Duration::from_millis(500));
     }
+}
+
+/// Where the gateways will be.
+fn free_addresses(options: &Options) -> io::Result<Vec<SocketAddr>> {
+    let addresses =
+        (0..options.gateways).map(|number| SocketAddr::from(([127, 0, 0, 1], options.port + number)));
+    let free = |address: SocketAddr| match TcpListener::bind(address) {
+        Ok(_) => Ok(address),
+        Err(error) => Err(io::Error::new(
+            error.kind(),
+            format!("{address} cannot be used ({error}); choose other ports with --port"),
+        )),
+    };
+    addresses.map(free).collect()
 }
 
 fn say(line: &str) -> io::Result<()> {
@@ -140,11 +166,13 @@ struct Gateway {
 }
 
 impl Gateway {
-    fn start(options: &Options, settings: &Settings, folder: &Path, number: u16) -> io::Result<Self> {
-        let address = SocketAddr::from(([127, 0, 0, 1], options.port + number));
-        drop(TcpListener::bind(address).map_err(|error| {
-            io::Error::new(error.kind(), format!("{address}: {error}; choose other ports with --port"))
-        })?);
+    fn start(
+        options: &Options,
+        settings: &Settings,
+        folder: &Path,
+        number: usize,
+        address: SocketAddr,
+    ) -> io::Result<Self> {
         let log = folder.join(format!("gateway-{number}.log"));
         let listen = address.to_string();
         let data = folder.join(format!("gateway-{number}"));
@@ -196,6 +224,15 @@ mod tests {
 
     fn parse(line: &str) -> Result<Options, String> {
         Options::parse(&line.split(' ').map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_port_that_is_taken_is_told_before_anything_is_started() {
+        let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = taken.local_addr().expect("it has one");
+        let options = Options { twitchy: "t".into(), gateways: 1, port: address.port(), serve: Vec::new() };
+        let error = up(&options).expect_err("it is taken").to_string();
+        assert!(error.contains(&address.to_string()) && error.contains("--port"), "{error}");
     }
 
     #[test]
