@@ -1,10 +1,13 @@
 //! From the log to the store: one task a partition writes what became durable and then its checkpoint.
 //!
 //! Write first, checkpoint after: done twice it leaves the same rows, never a hole. So two processes may work on the same
-//! partition for a while, as happens when a group shares its partitions out anew ([`group`]). It knows no room and no
-//! viewer.
+//! partition for a while, as happens when a group shares its partitions out anew ([`group`]). How far the store is, and how far
+//! it certainly stays, is in [`marks`]. It knows no room and no viewer.
 
 pub mod group;
+mod marks;
+
+pub use marks::Marks;
 
 use crate::{
     rooms::{
@@ -16,190 +19,19 @@ use crate::{
 use chat::message::Logged;
 use chat_store::{Checkpoint, Store, StoreError};
 use event_log::{EventLog, Offset, Partition, ReadError};
-use parking_lot::Mutex;
-use std::{
-    collections::{HashSet, VecDeque},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use marks::{AWAY_MIN, Outage, Trail};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 use tokio::{sync::watch, time::Instant};
 
-/// Its name among the consumers of the log.
+/// Its name among the consumers of the log, and that of its checkpoint: so far the store was told everything.
 const CONSUMER: &str = "persist";
+/// The name of the checkpoint that a shared log has besides: so far everything is on the store's disks ([`marks`]).
+const CERTAIN: &str = "persist-certain";
 /// Between two tries while the store is out of reach.
 const RETRY: Duration = Duration::from_millis(500);
-/// How often a process asks how far other processes' persisters are. History between the mark and the truth is read from
-/// the log, so this is a matter of work and not of truth: at 139 messages a second it is 70 records.
-const MARKS_EVERY: Duration = Duration::from_millis(500);
-
-/// What was written so long before the store was out of reach is written again when it is back. Databases say "written"
-/// before it is on their disks: Cassandra by 0.1 s for a killed process, and by 10 s for a machine without power, unless
-/// told otherwise. Where enough other nodes have the rows it is work for nothing, and little of it.
-const UNSYNCED_MAX: Duration = Duration::from_secs(30);
-/// What is away for a shorter time only did not answer: no database starts so quickly. It is two answers that did not come.
-const AWAY_MIN: Duration = Duration::from_secs(8);
-/// One place a second is remembered of these.
-const TRAIL_EVERY: Duration = Duration::from_secs(1);
-
-/// How far the store is, by partition: every record up to the mark is in the store (or was set aside).
-#[derive(Debug)]
-pub struct Marks {
-    marks: Box<[Mark]>,
-    /// Outages of the store that are over: how many, and where each partition has to be written from again.
-    lost: watch::Sender<Lost>,
-}
-
-#[derive(Debug, Default)]
-struct Mark {
-    stored: AtomicU64,
-    /// What the checkpoint said when it was looked at last. A slower process may have taken it back.
-    told: AtomicU64,
-    /// What lies before was written again after an outage. Once: a database that is away again and again has to be filled
-    /// in between, not to begin anew each time.
-    again: AtomicU64,
-    /// Where the mark was in the last seconds; at most [`UNSYNCED_MAX`] / [`TRAIL_EVERY`] + 1 places, oldest first.
-    trail: Mutex<VecDeque<(Instant, u64)>>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Lost {
-    healed: Option<Instant>,
-    from: Box<[Option<u64>]>,
-}
-
-impl Marks {
-    /// Nothing is stored yet.
-    pub fn new(partitions: u32) -> Arc<Self> {
-        let marks = (0..partitions).map(|_| Mark::default()).collect();
-        Arc::new(Self { marks, lost: watch::Sender::default() })
-    }
-
-    /// The last offset that is in the store.
-    pub fn stored(&self, partition: Partition) -> Offset {
-        Offset(self.marks.get(partition.0 as usize).map_or(0, |mark| mark.stored.load(Ordering::Acquire)))
-    }
-
-    /// Learns from the checkpoints in the store how far all persisters are, those of other processes included; runs until
-    /// it is dropped. A mark may be older than the truth, never newer: whoever saved a checkpoint had written before it.
-    pub async fn follow(self: Arc<Self>, log: Arc<dyn EventLog>, store: Arc<dyn Store>) {
-        let mut often = tokio::time::interval(MARKS_EVERY);
-        often.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut failing: Option<Instant> = None;
-        loop {
-            often.tick().await;
-            let asked = Instant::now();
-            match (self.look(log.as_ref(), store.as_ref()).await, failing) {
-                (Err(error), None) => {
-                    tracing::warn!(%error, "the store does not say how far it is; the log stands in for it");
-                    failing = Some(asked);
-                }
-                (Ok(()), Some(since)) => {
-                    tracing::info!("the store says again how far it is");
-                    self.back_from(since);
-                    failing = None;
-                }
-                (Ok(()), None) | (Err(_), Some(_)) => {}
-            }
-        }
-    }
-
-    /// Asks once. A checkpoint of another log is none of this one's.
-    pub async fn look(&self, log: &dyn EventLog, store: &dyn Store) -> Result<(), StoreError> {
-        for partition in (0..log.partitions()).map(Partition) {
-            self.look_at(log, store, partition).await?;
-        }
-        Ok(())
-    }
-
-    /// As [`Self::look`], for one partition.
-    pub async fn look_at(
-        &self,
-        log: &dyn EventLog,
-        store: &dyn Store,
-        partition: Partition,
-    ) -> Result<(), StoreError> {
-        let checkpoint = store.load(CONSUMER, partition.0).await?;
-        if let (Some(checkpoint), Ok(epoch)) = (checkpoint, log.epoch(partition))
-            && checkpoint.epoch == epoch.0
-        {
-            self.tell(partition, Offset(checkpoint.offset));
-            self.learn(partition, Offset(checkpoint.offset));
-        }
-        Ok(())
-    }
-
-    /// A checkpoint says so.
-    fn learn(&self, partition: Partition, to: Offset) {
-        let first = self.stored(partition) == Offset(0);
-        self.advance_from(partition, to, !first);
-    }
-
-    /// It was written here.
-    fn advance(&self, partition: Partition, to: Offset) {
-        self.advance_from(partition, to, true);
-    }
-
-    fn advance_from(&self, partition: Partition, to: Offset, lately: bool) {
-        let Some(mark) = self.marks.get(partition.0 as usize) else { return };
-        let before = mark.stored.fetch_max(to.0, Ordering::AcqRel);
-        if before >= to.0 || !lately || before < mark.again.load(Ordering::Acquire) {
-            return;
-        }
-        let (now, mut trail) = (Instant::now(), mark.trail.lock());
-        if trail.back().is_none_or(|(at, _)| now.duration_since(*at) >= TRAIL_EVERY) {
-            trail.push_back((now, before));
-        }
-        // What is older than that is on the disk.
-        while trail.front().is_some_and(|(at, _)| now.duration_since(*at) > UNSYNCED_MAX) {
-            trail.pop_front();
-        }
-    }
-
-    /// The store answers again, after an outage that began at this time. What was written shortly before may be lost, so
-    /// the marks go back to what is certain, and persisters with them. Several who noticed the same outage are heard once.
-    fn back_from(&self, since: Instant) {
-        self.lost.send_if_modified(|lost| {
-            if since.elapsed() < AWAY_MIN || lost.healed.is_some_and(|healed| since <= healed) {
-                return false;
-            }
-            let certain = |mark: &Mark| {
-                let mut trail = mark.trail.lock();
-                let unsynced =
-                    |(at, _): &&(Instant, u64)| since.saturating_duration_since(*at) <= UNSYNCED_MAX;
-                let certain = trail.iter().find(unsynced).map(|(_, before)| *before)?;
-                trail.clear();
-                let written = mark.stored.fetch_min(certain, Ordering::AcqRel);
-                mark.again.fetch_max(written, Ordering::AcqRel);
-                Some(certain)
-            };
-            let from = self.marks.iter().map(certain).collect();
-            *lost = Lost { healed: Some(Instant::now()), from };
-            true
-        });
-    }
-
-    /// So far even a store that was away has everything.
-    fn certain(&self, partition: Partition) -> u64 {
-        let Some(mark) = self.marks.get(partition.0 as usize) else { return 0 };
-        mark.trail.lock().front().map_or_else(|| mark.stored.load(Ordering::Acquire), |(_, before)| *before)
-    }
-
-    fn tell(&self, partition: Partition, checkpoint: Offset) {
-        if let Some(mark) = self.marks.get(partition.0 as usize) {
-            mark.told.store(checkpoint.0, Ordering::Release);
-        }
-    }
-
-    /// Where the checkpoint should be, if it said less when it was looked at last.
-    fn behind(&self, partition: Partition) -> Option<Offset> {
-        let stored = self.stored(partition);
-        let told = self.marks.get(partition.0 as usize)?.told.load(Ordering::Acquire);
-        (told < stored.0).then_some(stored)
-    }
-}
+/// So often in a row a persister goes back to the same place. A store that is away again and again, before what was
+/// written again is on its disks, has to be filled at last.
+const AGAIN_MAX: u32 = 3;
 
 /// Writes one partition's messages.
 pub struct Persister {
@@ -208,9 +40,23 @@ pub struct Persister {
     marks: Arc<Marks>,
     partition: Partition,
     at: Offset,
-    lost: watch::Receiver<Lost>,
+    lost: watch::Receiver<Option<Outage>>,
+    /// With a shared log: what is told, and not certain.
+    unsynced: Option<Unsynced>,
     /// With a shared log: who tells messages from second records of them.
     judge: Option<Judge>,
+}
+
+/// How far back a persister goes when the store may have lost something.
+#[derive(Debug, Default)]
+struct Unsynced {
+    trail: Trail,
+    /// What the checkpoint says that is certain, if there is one.
+    saved: Option<u64>,
+    /// The checkpoint of what was told is to be taken back before anything is written.
+    takes_back: bool,
+    /// Where it went back to last, and how often.
+    back_to: Option<(u64, u32)>,
 }
 
 /// Judges each record once, also if it is read again because the store did not take it.
@@ -339,6 +185,11 @@ impl Persister {
             }
             // A crash may bring back an older checkpoint, even one that lies before what was trimmed since. The rows are
             // there all the same: nothing is trimmed that was not in the store, durably.
+            Some(Checkpoint { offset: stored, .. }) if log.is_shared() => {
+                // Its rows are read while the newest are written again.
+                marks.hear(partition, Offset(stored));
+                Offset(marks::certain(store.as_ref(), partition, &epoch, stored).await?).max(begin)
+            }
             Some(checkpoint) => Offset(checkpoint.offset).max(begin),
             None => {
                 if bounds.first.0 > 1 {
@@ -358,9 +209,10 @@ impl Persister {
         } else {
             None
         };
-        marks.learn(partition, at);
+        marks.begin(partition, at);
         let lost = marks.lost.subscribe();
-        Ok(Self { log, store, marks, partition, at, lost, judge })
+        let unsynced = log.is_shared().then(Unsynced::default);
+        Ok(Self { log, store, marks, partition, at, lost, unsynced, judge })
     }
 
     /// Writes what is there already.
@@ -386,15 +238,24 @@ impl Persister {
                     }
                 }
             }
+            if let Some(since) = failing.filter(|since| self.may_have_lost(*since)) {
+                // First it goes back: a checkpoint that went on now would speak for what was lost.
+                if self.store.load(CONSUMER, self.partition.0).await.is_err() {
+                    metrics::counter!("twitchy_persist_failures_total").increment(1);
+                    tokio::time::sleep(RETRY).await;
+                    continue;
+                }
+                tracing::info!(partition = self.partition.0, "the store answers again");
+                failing = None;
+                self.marks.back_from(since);
+                continue;
+            }
             let began = Instant::now();
             match self.step().await {
                 Ok(()) => {
                     patience.renew();
-                    if let Some(since) = failing.take() {
+                    if failing.take().is_some() {
                         tracing::info!(partition = self.partition.0, "the store takes messages again");
-                        if self.log.is_shared() {
-                            self.marks.back_from(since);
-                        }
                     }
                 }
                 Err(StartError::Log(ReadError::Unavailable(cause))) if self.log.is_shared() => {
@@ -431,31 +292,64 @@ impl Persister {
         }
     }
 
-    /// The store may have lost the newest of what it took.
-    fn go_back(&mut self) {
-        let from = self.lost.borrow_and_update().from.get(self.partition.0 as usize).copied().flatten();
-        // What was trimmed was in the store long before.
-        let first = self.log.bounds(self.partition).map_or(0, |bounds| bounds.first.0.saturating_sub(1));
-        if let Some(from) = from.map(|from| from.max(first)).filter(|from| *from < self.at.0) {
-            let again = self.at.0 - from;
-            tracing::info!(
-                partition = self.partition.0,
-                again,
-                "the store was away; its newest records are written again"
-            );
-            self.at = Offset(from);
-        }
+    /// Was the store away for so long that it may have been started anew?
+    fn may_have_lost(&self, since: Instant) -> bool {
+        self.unsynced.is_some() && since.elapsed() >= AWAY_MIN
     }
 
-    /// For operators: how many records the log has beyond what is in the store.
+    /// The store may have lost the newest of what it took.
+    fn go_back(&mut self) {
+        let outage = *self.lost.borrow_and_update();
+        // What was trimmed was in the store long before.
+        let first = self.log.bounds(self.partition).map_or(0, |bounds| bounds.first.0.saturating_sub(1));
+        let (Some(unsynced), Some(Outage { began, .. })) = (&mut self.unsynced, outage) else { return };
+        let Some(from) = unsynced.trail.take_certain(began).map(|from| from.max(first)) else { return };
+        let times = unsynced.back_to.filter(|(to, _)| *to == from).map_or(1, |(_, times)| times + 1);
+        if times > AGAIN_MAX {
+            tracing::warn!(
+                partition = self.partition.0,
+                "the store is away again and again; what it took is not written once more"
+            );
+            unsynced.back_to = None;
+            return;
+        }
+        unsynced.back_to = Some((from, times));
+        unsynced.takes_back = true;
+        let again = self.at.0.saturating_sub(from);
+        tracing::info!(
+            partition = self.partition.0,
+            again,
+            "the store was away; its newest records are written again"
+        );
+        self.at = Offset(from);
+    }
+
+    /// Others read the store as far as its checkpoint says, so that says less before anything else is done.
+    async fn take_back(&mut self) -> Result<(), StartError> {
+        if self.unsynced.as_ref().is_some_and(|unsynced| unsynced.takes_back) {
+            self.save(CONSUMER, self.at).await?;
+            self.marks.take_back(self.partition, self.at);
+            self.unsynced.iter_mut().for_each(|unsynced| unsynced.takes_back = false);
+        }
+        Ok(())
+    }
+
+    async fn save(&self, name: &str, at: Offset) -> Result<(), StartError> {
+        let epoch = self.log.epoch(self.partition)?.0;
+        Ok(self.store.save(name, self.partition.0, Checkpoint { epoch, offset: at.0 }).await?)
+    }
+
+    /// For operators: how many records the log has beyond what is in the store. What is written once more is there.
     fn tell_lag(&self) {
-        let last = self.log.bounds(self.partition).map_or(self.at, |bounds| bounds.last);
+        let at = self.at.max(self.marks.stored(self.partition));
+        let last = self.log.bounds(self.partition).map_or(at, |bounds| bounds.last);
         #[allow(clippy::cast_precision_loss)]
-        let lag = last.0.saturating_sub(self.at.0) as f64;
+        let lag = last.0.saturating_sub(at.0) as f64;
         metrics::gauge!("twitchy_persist_lag_records", "partition" => self.partition.0.to_string()).set(lag);
     }
 
     async fn step(&mut self) -> Result<(), StartError> {
+        self.take_back().await?;
         if let Some(judge) = self.judge.as_mut().filter(|judge| self.at < judge.remembers_after) {
             // It went back behind what it remembers: another process wrote that, or the marks ran ahead meanwhile.
             *judge = Judge::after(self.log.as_ref(), self.partition, self.at, judge.world.clone()).await?;
@@ -481,8 +375,18 @@ impl Persister {
         }
         // Another process may have come further while this one was slow; its checkpoint is not taken back.
         if self.marks.stored(self.partition) < last {
-            let epoch = self.log.epoch(self.partition)?.0;
-            self.store.save(CONSUMER, self.partition.0, Checkpoint { epoch, offset: last.0 }).await?;
+            self.save(CONSUMER, last).await?;
+        }
+        let certain = match &mut self.unsynced {
+            Some(unsynced) => {
+                unsynced.trail.leaves(self.at.0);
+                Offset(unsynced.trail.certain().unwrap_or(self.at.0))
+            }
+            None => last,
+        };
+        if self.unsynced.as_ref().is_some_and(|unsynced| unsynced.saved != Some(certain.0)) {
+            self.save(CERTAIN, certain).await?;
+            self.unsynced.iter_mut().for_each(|unsynced| unsynced.saved = Some(certain.0));
         }
         metrics::counter!("twitchy_messages_stored_total").increment(rows);
         self.at = last;
@@ -494,7 +398,7 @@ impl Persister {
         if let Some(judge) = &mut self.judge {
             // A page that is read again may be shorter, and the store may lose what it took lately; what was judged was
             // judged all the same.
-            judge.forget_before(Offset(self.marks.certain(self.partition)).min(last));
+            judge.forget_before(certain);
         }
         Ok(())
     }

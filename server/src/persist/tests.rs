@@ -1,6 +1,6 @@
 //! What a store says it has written, and has lost when it is back, is written again.
 
-use super::*;
+use super::{marks::UNSYNCED_MAX, *};
 use crate::world::Real;
 use chat::{
     admission,
@@ -8,7 +8,7 @@ use chat::{
     record::Record,
     time::Millis,
 };
-use chat_store::{MessageStore, Page, memory::MemoryStore};
+use chat_store::{CheckpointStore, MessageStore, Page, memory::MemoryStore};
 use event_log::memory::MemoryLog;
 use protocol::ids::{MessageId, RoomId, Seq, UserId};
 use tokio::time::sleep;
@@ -32,9 +32,16 @@ impl Bench {
         };
         let world: Arc<dyn World> = Arc::new(Real);
         let (log, store) = (bench.log.clone(), bench.store.clone());
-        let persister = Persister::start(log, store, bench.marks.clone(), P0, &world).await.unwrap();
+        let mut persister = Persister::start(log, store, bench.marks.clone(), P0, &world).await.unwrap();
+        // The log of this bench is no shared one.
+        persister.unsynced = Some(Unsynced::default());
         tokio::spawn(persister.run());
         bench
+    }
+
+    /// What a checkpoint says.
+    async fn saved(&self, name: &str) -> Option<u64> {
+        self.store.load(name, P0.0).await.unwrap().map(|checkpoint| checkpoint.offset)
     }
 
     /// A record more; its place.
@@ -102,16 +109,45 @@ async fn what_a_store_took_shortly_before_it_was_away_is_written_again() {
     // Others who noticed the same outage.
     bench.loses_all(since).await;
     assert_eq!(bench.marks.stored(P0), Offset(9), "it is heard once");
-    // And the next one: what came since.
+    // And the next one comes before what was written again is on the disk: it all is, once more.
     bench.say(1).await;
     let since = Instant::now();
     sleep(AWAY_MIN).await;
     bench.loses_all(since).await;
     bench.say(1).await;
-    assert_eq!(bench.rows().await, [10, 11]);
+    assert_eq!(bench.rows().await, [4, 5, 6, 7, 8, 9, 10, 11]);
     // Who was only slow has lost nothing.
     bench.marks.back_from(Instant::now());
     assert_eq!(bench.marks.stored(P0), Offset(11));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_away_again_and_again_is_filled_at_last() {
+    let bench = Bench::start().await;
+    bench.say(1).await;
+    let mut rows = Vec::new();
+    for _ in 0..=AGAIN_MAX {
+        sleep(Duration::from_millis(1)).await;
+        let since = Instant::now();
+        sleep(AWAY_MIN).await;
+        bench.loses_all(since).await;
+        bench.say(1).await;
+        rows.push(bench.rows().await);
+    }
+    assert_eq!(rows, [vec![1, 2], vec![1, 2, 3], vec![1, 2, 3, 4], vec![5]], "after so often it goes on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_checkpoint_of_what_is_certain_follows_behind() {
+    let bench = Bench::start().await;
+    bench.say(2).await;
+    assert_eq!((bench.saved(CONSUMER).await, bench.saved(CERTAIN).await), (Some(2), Some(0)));
+    sleep(UNSYNCED_MAX / 2).await;
+    bench.say(1).await;
+    assert_eq!((bench.saved(CONSUMER).await, bench.saved(CERTAIN).await), (Some(3), Some(0)));
+    sleep(UNSYNCED_MAX).await;
+    bench.say(1).await;
+    assert_eq!((bench.saved(CONSUMER).await, bench.saved(CERTAIN).await), (Some(4), Some(3)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -124,16 +160,45 @@ async fn a_checkpoint_found_at_the_start_is_nothing_that_was_written_lately() {
         marks.back_from(since);
         marks.stored(P0)
     };
-    marks.learn(P0, Offset(1_000));
+    marks.hear(P0, Offset(1_000));
     assert_eq!(outage().await, Offset(1_000));
-    marks.learn(P0, Offset(1_005));
+    marks.hear(P0, Offset(1_005));
+    assert_eq!(marks.stored(P0), Offset(1_005));
     assert_eq!(outage().await, Offset(1_000), "another process wrote these a moment ago");
-    marks.learn(P0, Offset(1_005));
-    assert_eq!(outage().await, Offset(1_005), "and it did so again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_checkpoint_from_before_an_outage_raises_no_mark() {
+    let outage = async || {
+        let marks = Marks::new(1);
+        marks.hear(P0, Offset(5));
+        marks.hear(P0, Offset(9));
+        let since = Instant::now();
+        sleep(AWAY_MIN).await;
+        marks.back_from(since);
+        assert_eq!(marks.stored(P0), Offset(5));
+        marks.hear(P0, Offset(9));
+        assert_eq!(marks.stored(P0), Offset(5), "what lies behind may be lost");
+        marks
+    };
+    // A persister takes it back, and goes on from there.
+    let marks = outage().await;
+    for (checkpoint, stored) in [(9, 5), (4, 5), (7, 7), (9, 9)] {
+        marks.hear(P0, Offset(checkpoint));
+        assert_eq!(marks.stored(P0), Offset(stored), "{checkpoint}");
+    }
+    // No persister noticed anything, and after some time it is as certain as any.
+    let marks = outage().await;
+    sleep(UNSYNCED_MAX).await;
+    marks.hear(P0, Offset(9));
+    assert_eq!(marks.stored(P0), Offset(5));
+    sleep(Duration::from_millis(1)).await;
+    marks.hear(P0, Offset(9));
+    assert_eq!(marks.stored(P0), Offset(9));
 }
 
 /// The log of this bench is no shared one, so the judge comes by hand.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn second_records_stay_second_ones_however_far_a_persister_goes_back() {
     let bench = Bench { log: Arc::new(MemoryLog::new(1)), store: Arc::default(), marks: Marks::new(1) };
     let world: Arc<dyn World> = Arc::new(Real);
@@ -146,13 +211,23 @@ async fn second_records_stay_second_ones_however_far_a_persister_goes_back() {
         let mut persister = Persister::start(log, store, bench.marks.clone(), P0, &world).await.unwrap();
         let judge = Judge::after(bench.log.as_ref(), P0, persister.at, world.clone()).await.unwrap();
         persister.judge = Some(judge);
+        persister.unsynced = Some(Unsynced::default());
         persister
     };
     let goes_back = async |persister: &mut Persister| {
         bench.store.expire(SENT_AT.plus(1), 1_000).await.unwrap();
-        persister.marks.lost.send_modify(|lost| lost.from = Box::new([Some(0)]));
+        let before = persister.at;
+        persister.unsynced.as_mut().unwrap().trail.leaves(0);
+        let since = Instant::now();
+        sleep(AWAY_MIN).await;
+        persister.marks.back_from(since);
         persister.go_back();
         assert_eq!(persister.at, Offset(0));
+        // Others hear of it before the first row is written.
+        assert_eq!(bench.saved(CONSUMER).await, Some(before.0));
+        persister.take_back().await.unwrap();
+        assert_eq!(bench.saved(CONSUMER).await, Some(0));
+        assert_eq!(persister.marks.stored(P0), Offset(0));
         persister.catch_up().await.unwrap();
         bench.rows().await
     };

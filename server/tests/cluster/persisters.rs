@@ -69,6 +69,34 @@ async fn a_checkpoint_that_a_slower_process_took_back_is_put_right() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_database_lost_when_it_ended_together_with_its_persister_is_written_again() {
+    let shared = Shared::new();
+    let gateway = Process::start(&shared, GATEWAY).await;
+    let persister = Process::start(&shared, PERSIST).await;
+    for (text, then) in [("old", 60), ("newer", 20), ("newest", 1)] {
+        let last = gateway.say(text, text).await.expect("accepted").seq;
+        persister.stored(last.0).await;
+        sleep(Duration::from_secs(then)).await;
+    }
+    // A retry at another gateway, which is no message.
+    shared.written(Some("newest"), "newest", NOW).await;
+    persister.stored(4).await;
+    drop(persister);
+    // All rows, so that it is seen which are written again. The checkpoints say what they said.
+    chat_store::MessageStore::expire(shared.store.as_ref(), chat::time::Millis(NOW + 1), 100)
+        .await
+        .expect("the memory engine is there");
+    assert!(shared.rows().await.is_empty());
+    let later = Process::start(&shared, PERSIST).await;
+    while shared.rows().await.len() < 2 {
+        sleep(Duration::from_millis(10)).await;
+    }
+    shared.written(Some("after"), "after", NOW).await;
+    later.stored(5).await;
+    assert_eq!(shared.rows().await, ["newer", "newest", "after"], "the old one was on the disk long before");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_checkpoint_ahead_of_what_is_heard_of_the_log_is_waited_for_and_at_last_told() {
     let shared = Shared::new();
     let first = Process::start(&shared, BOTH).await;
