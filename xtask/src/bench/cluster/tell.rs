@@ -170,8 +170,9 @@ fn inputs(text: &mut String, found: &Findings<'_>, steps: &[&Step]) {
     }
     let _ = write!(
         text,
-        "\n*o*: {:.0}/s. *p*: {:.0} bytes ({:.0} at {QUIET_RATE:.0}/s). *h*: {:.2} kB and {:.1} kB of the kernel. *q*: {:.2} ms.\n",
+        "\n*o*: {:.0}/s{}. *p*: {:.0} bytes ({:.0} at {QUIET_RATE:.0}/s). *h*: {:.2} kB and {:.1} kB of the kernel. *q*: {:.2} ms.\n",
         step.accepted(),
+        if step.holds() { "" } else { ", which did not hold" },
         fast.bytes_a_record,
         found.latency.bytes_a_record,
         found.idle.process / 1e3,
