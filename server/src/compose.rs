@@ -301,6 +301,7 @@ async fn serve(
         shards,
         options: gateway::Options {
             heartbeat,
+            compression: config.gateway.compression,
             rooms_per_connection: config.limits.rooms_per_connection.0 as usize,
             resume_messages_max: config.feed.resume_messages_max as usize,
             user_messages_per_second: config.limits.user_messages_per_second.0,

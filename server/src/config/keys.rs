@@ -281,6 +281,10 @@ settings! {
     gateway: Gateway {
         /// How often the server looks whether a client still answers, in seconds.
         heartbeat_seconds: u32 = 30 => 5..=600;
+        /// Whether messages are compressed (`permessage-deflate`) for clients that offer it, as browsers do. What a room
+        /// publishes is compressed once for all of them. Off where a proxy or the network compresses already, or where
+        /// processor time is dearer than bytes.
+        compression: bool = true;
         /// Where the log is shared (`log.engine = "kafka"`): how long a partition is followed on after its rooms' last
         /// viewer and sender here left, in seconds, at least 15. Who comes later waits a moment until it is followed again.
         /// 0: all partitions are followed, always.

@@ -108,11 +108,19 @@ struct Connection<I> {
     pending: Option<Box<FuturesUnordered<Pending>>>,
 }
 
+/// What a connection writes to.
+pub struct Outward {
+    /// Takes the bytes.
+    pub wire: Arc<dyn Wire>,
+    /// The other side reads compressed messages.
+    pub deflates: bool,
+}
+
 /// Serves one connection until it ends. `_place` counts it while it lives.
-pub async fn serve(gateway: Arc<Gateway>, inlet: impl Inlet, wire: Arc<dyn Wire>, _place: Place) {
+pub async fn serve(gateway: Arc<Gateway>, inlet: impl Inlet, outward: Outward, _place: Place) {
     let (session, hello) = Session::new(&gateway.options, gateway.world.now());
     let signals: Arc<Signals> = Arc::default();
-    let berth = gateway.shards.take(wire, signals.clone());
+    let berth = gateway.shards.take(outward.wire, signals.clone(), outward.deflates);
     let mut connection = Connection {
         gateway,
         inlet,

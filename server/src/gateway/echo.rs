@@ -1,10 +1,17 @@
 //! An echo over the very same WebSocket code as the chat's, for conformance suites. No part of a serving process.
 
-use super::{connection::End, outlet::Outlet, registry::Signals, shard::Shards, socket, ws::Upgraded};
+use super::{
+    connection::{End, Outward},
+    outlet::Outlet,
+    registry::Signals,
+    shard::Shards,
+    socket,
+    ws::Upgraded,
+};
 use crate::{
     http::problem::Refusal,
     websocket::{
-        Event,
+        Event, deflate,
         frame::{self, Opcode},
         handshake::Handshake,
     },
@@ -44,10 +51,11 @@ pub async fn run(
 fn accept(request: Request, shards: Arc<Shards>, message_bytes_max: usize) -> Result<Response, Refusal> {
     let (mut parts, _) = request.into_parts();
     let refuse = |what| Refusal::new(ErrorCode::BadRequest, what);
-    let handshake = Handshake::read(&parts, SUBPROTOCOL).map_err(refuse)?;
+    let handshake = Handshake::read(&parts, SUBPROTOCOL, true).map_err(refuse)?;
     let upgrade = parts.extensions.remove().ok_or_else(|| refuse("this connection cannot be upgraded"))?;
+    let deflates = handshake.deflates();
     tokio::spawn(async move {
-        if let Some(upgraded) = Upgraded::from_http(upgrade, message_bytes_max).await {
+        if let Some(upgraded) = Upgraded::from_http(upgrade, message_bytes_max, deflates).await {
             echo(upgraded, &shards, message_bytes_max).await;
         }
     });
@@ -56,12 +64,17 @@ fn accept(request: Request, shards: Arc<Shards>, message_bytes_max: usize) -> Re
 
 async fn echo(mut upgraded: Upgraded, shards: &Shards, message_bytes_max: usize) {
     let signals: Arc<Signals> = Arc::default();
-    let berth = shards.take(upgraded.wire(), signals);
+    let Outward { wire, deflates } = upgraded.outward();
+    let berth = shards.take(wire, signals, deflates);
+    let message = |opcode, payload: &[u8]| match deflates {
+        true => deflate::compress(opcode, payload),
+        false => frame::whole(opcode, payload),
+    };
     let outlet: &Arc<Outlet> = &berth.outlet;
     let last = loop {
         match upgraded.next().await {
-            Ok(Event::Text(text)) => outlet.send([frame::text(&text)]),
-            Ok(Event::Binary(bytes)) => outlet.send([frame::whole(Opcode::Binary, &bytes)]),
+            Ok(Event::Text(text)) => outlet.send([message(Opcode::Text, text.as_bytes())]),
+            Ok(Event::Binary(bytes)) => outlet.send([message(Opcode::Binary, &bytes)]),
             Ok(Event::Ping(payload)) => outlet.send([frame::whole(Opcode::Pong, &payload)]),
             Ok(Event::Pong) => {}
             Ok(Event::Close(code)) => {

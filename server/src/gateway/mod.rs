@@ -32,6 +32,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub struct Options {
     /// A WebSocket ping this often.
     pub heartbeat: Duration,
+    /// Messages are compressed for those who can read that.
+    pub compression: bool,
     /// Rooms that one connection may read at once.
     pub rooms_per_connection: usize,
     /// Most messages that a resume replays.

@@ -74,6 +74,8 @@ pub struct Outlet {
     wire: Arc<dyn Wire>,
     pub(super) shard: Arc<Shard>,
     signals: Arc<Signals>,
+    /// What the rooms publish is written compressed.
+    deflates: bool,
     /// It stands in the shard's list already.
     pub(super) is_noted: AtomicBool,
     out: Mutex<Out>,
@@ -86,9 +88,14 @@ pub type Batches = Vec<(Arc<Feed>, Cursor, Arc<Batch>)>;
 const BATCHES_MAX: usize = 32;
 
 impl Outlet {
-    pub(super) fn new(wire: Arc<dyn Wire>, shard: Arc<Shard>, signals: Arc<Signals>) -> Arc<Self> {
+    pub(super) fn new(
+        wire: Arc<dyn Wire>,
+        shard: Arc<Shard>,
+        signals: Arc<Signals>,
+        deflates: bool,
+    ) -> Arc<Self> {
         let out = Mutex::new(Out { heard: Some(Instant::now()), ..Out::default() });
-        Arc::new(Self { wire, shard, signals, is_noted: AtomicBool::new(false), out })
+        Arc::new(Self { wire, shard, signals, deflates, is_noted: AtomicBool::new(false), out })
     }
 
     /// Frames of the connection's own, in their order among each other; written at once if the socket takes them.
@@ -137,7 +144,7 @@ impl Outlet {
                 if let Some(gap) = gap {
                     push(gap_frame(&feed, gap));
                 }
-                batch.steps().iter().for_each(|step| push(step.frame.clone()));
+                batch.steps().iter().for_each(|step| push(step.bytes(self.deflates).clone()));
                 cursor = batch.end();
             }
         }
@@ -226,7 +233,9 @@ impl Outlet {
         let mut slices = [IoSlice::new(&[]); SLICES_MAX];
         let mut count = 0;
         let steps = pulled.iter().flat_map(|batch| batch.steps());
-        for (slice, bytes) in slices.iter_mut().zip(own.iter().chain(steps.map(|step| &step.frame))) {
+        for (slice, bytes) in
+            slices.iter_mut().zip(own.iter().chain(steps.map(|step| step.bytes(self.deflates))))
+        {
             *slice = IoSlice::new(bytes);
             count += 1;
         }
@@ -255,13 +264,14 @@ impl Outlet {
                 }
                 reading.cursor.pass(step);
                 fanout.messages += step.messages;
-                if left < step.frame.len() {
+                let frame = step.bytes(self.deflates);
+                if left < frame.len() {
                     // The frame was begun, so it comes before everything else.
-                    out.own_bytes += step.frame.len() - left;
-                    out.own.push_front(step.frame.slice(left..));
+                    out.own_bytes += frame.len() - left;
+                    out.own.push_front(frame.slice(left..));
                     break 'rooms;
                 }
-                left -= step.frame.len();
+                left -= frame.len();
             }
             // With what comes after its last frame and is not shown.
             reading.cursor = batch.end();
@@ -356,7 +366,7 @@ fn batch(
         if let Some(gap) = gap {
             on_gap(gap);
         }
-        Arc::new(batch)
+        batch
     };
     let known = batches.iter().find(|(of, at, _)| at.sees_the_same(cursor) && Arc::ptr_eq(of, feed));
     let batch = match known {

@@ -150,11 +150,11 @@ impl Shards {
         }
     }
 
-    /// Takes a connection in; they are dealt out in turn.
-    pub fn take(&self, wire: Arc<dyn Wire>, signals: Arc<Signals>) -> Berth {
+    /// Takes a connection in; they are dealt out in turn. What the rooms publish may be written compressed.
+    pub fn take(&self, wire: Arc<dyn Wire>, signals: Arc<Signals>, deflates: bool) -> Berth {
         let number = self.next.fetch_add(1, Ordering::Relaxed) % self.shards.len();
         let shard = &self.shards[number];
-        let outlet = Outlet::new(wire, shard.clone(), signals);
+        let outlet = Outlet::new(wire, shard.clone(), signals, deflates);
         let mut wheel = shard.wheel.lock();
         // The slot that was looked at last: its next turn is a heartbeat from now.
         let slot = (wheel.hand + WHEEL_SLOTS - 1) % WHEEL_SLOTS;

@@ -4,7 +4,7 @@
 //! is waited for, and what it says is read into a buffer that all connections of a thread share.
 
 use super::{
-    connection::{self, End, Inlet, Received},
+    connection::{self, End, Inlet, Outward, Received},
     outlet::Wire,
 };
 use crate::{
@@ -32,23 +32,28 @@ thread_local! {
 /// What is left of an HTTP connection after the handshake.
 pub struct Upgraded {
     stream: Arc<TcpStream>,
+    deflates: bool,
     decoder: Decoder,
 }
 
 impl Upgraded {
     /// Takes the stream over, with what was read of it beyond the handshake.
-    pub async fn from_http(upgrade: hyper::upgrade::OnUpgrade, message_bytes_max: usize) -> Option<Self> {
+    pub async fn from_http(
+        upgrade: hyper::upgrade::OnUpgrade,
+        message_bytes_max: usize,
+        deflates: bool,
+    ) -> Option<Self> {
         let upgraded = upgrade.await.ok()?;
         // Only what `axum::serve` listens on comes here: plain TCP.
         let parts = downcast::<TokioIo<TcpStream>>(upgraded).ok()?;
-        let mut decoder = Decoder::new(message_bytes_max);
+        let mut decoder = Decoder::new(message_bytes_max, deflates);
         decoder.push(&parts.read_buf);
-        Some(Self { stream: Arc::new(parts.io.into_inner()), decoder })
+        Some(Self { stream: Arc::new(parts.io.into_inner()), deflates, decoder })
     }
 
     /// Where its frames go.
-    pub fn wire(&self) -> Arc<dyn Wire> {
-        self.stream.clone()
+    pub fn outward(&self) -> Outward {
+        Outward { wire: self.stream.clone(), deflates: self.deflates }
     }
 
     /// The next thing that the client said.
@@ -101,16 +106,16 @@ impl Wire for TcpStream {
 }
 
 /// Serves one WebSocket until it ends. `place` counts it while it lives.
-pub async fn serve(gateway: Arc<Gateway>, upgrade: hyper::upgrade::OnUpgrade, place: Place) {
-    let Some(upgraded) = Upgraded::from_http(upgrade, FRAME_BYTES_MAX).await else { return };
+pub async fn serve(gateway: Arc<Gateway>, upgrade: hyper::upgrade::OnUpgrade, deflates: bool, place: Place) {
+    let Some(upgraded) = Upgraded::from_http(upgrade, FRAME_BYTES_MAX, deflates).await else { return };
     // A task of its own: what the handshake needed is not kept for the life of the connection.
-    let (tasks, wire) = (gateway.tasks.clone(), upgraded.wire());
-    tasks.spawn(connection::serve(gateway, upgraded, wire, place));
+    let (tasks, outward) = (gateway.tasks.clone(), upgraded.outward());
+    tasks.spawn(connection::serve(gateway, upgraded, outward, place));
 }
 
 /// Tells a client over its WebSocket that there is no place for it: browsers hide the status of a refused handshake.
 pub async fn refuse(upgrade: hyper::upgrade::OnUpgrade, reason: CloseReason) {
-    if let Some(upgraded) = Upgraded::from_http(upgrade, FRAME_BYTES_MAX).await {
+    if let Some(upgraded) = Upgraded::from_http(upgrade, FRAME_BYTES_MAX, false).await {
         // The first bytes of a stream always find room.
         let _ = upgraded.stream.try_write(&frame::close(reason));
     }

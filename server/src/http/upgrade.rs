@@ -21,7 +21,7 @@ pub async fn websocket(
 ) -> Result<Response, Refusal> {
     let (mut parts, _) = request.into_parts();
     let refuse = |what| Refusal::new(ErrorCode::BadRequest, what);
-    let handshake = Handshake::read(&parts, SUBPROTOCOL).map_err(refuse)?;
+    let handshake = Handshake::read(&parts, SUBPROTOCOL, app.gateway.options.compression).map_err(refuse)?;
     if !origin_is_welcome(&parts.headers, &app.options.allowed_origins) {
         return Err(Refusal::new(ErrorCode::Forbidden, "pages of this origin may not connect here"));
     }
@@ -30,7 +30,7 @@ pub async fn websocket(
     match app.gateway.limits.connections.take(address) {
         Ok(place) => {
             let tasks = gateway.tasks.clone();
-            tasks.spawn(ws::serve(gateway, upgrade, place));
+            tasks.spawn(ws::serve(gateway, upgrade, handshake.deflates(), place));
         }
         Err(full) => {
             let reason = match full {

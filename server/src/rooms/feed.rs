@@ -9,7 +9,7 @@ pub mod batch;
 mod sample;
 
 use crate::websocket::frame;
-use batch::Batch;
+use batch::{Batch, Made, Part};
 use bytes::Bytes;
 use chat::message::{Logged, Styled};
 use parking_lot::{Mutex, RwLock};
@@ -83,6 +83,8 @@ struct Ring {
     complete_after: Seq,
     /// The newest message.
     last: Seq,
+    /// So often was something taken away.
+    retracted: u64,
     sampler: Sampler,
 }
 
@@ -148,6 +150,7 @@ pub struct Feed {
     limits: RingLimits,
     /// Never held over an await, and neither is held while the other is taken.
     ring: RwLock<Ring>,
+    made: Made,
     listeners: Mutex<Vec<Arc<dyn Listener>>>,
     /// Here, and on other nodes as they last said.
     viewers: AtomicU64,
@@ -184,8 +187,10 @@ impl Feed {
                 bytes: 0,
                 complete_after: Seq(0),
                 last: Seq(0),
+                retracted: 0,
                 sampler: Sampler::default(),
             }),
+            made: Made::default(),
             listeners: Mutex::default(),
             viewers: AtomicU64::new(0),
             viewers_elsewhere: AtomicU64::new(0),
@@ -317,7 +322,12 @@ impl Feed {
     /// What lies before the cursor, up to about `bytes_max` (of a sample, which is small, all); the cursor itself moves only as what is in the batch gets
     /// written ([`Cursor::pass`]). `Some` gap if it had fallen off the ring; then it stands at the ring's beginning.
     /// Of a sample, `viewer` also gets what concerns it.
-    pub fn pull(&self, cursor: &mut Cursor, viewer: Option<&str>, bytes_max: usize) -> (Option<Gap>, Batch) {
+    pub fn pull(
+        &self,
+        cursor: &mut Cursor,
+        viewer: Option<&str>,
+        bytes_max: usize,
+    ) -> (Option<Gap>, Arc<Batch>) {
         let ring = self.ring.read();
         #[cfg(feature = "broken")]
         if event_log::broken::Fault::SilentGap.is_on() && cursor.next < ring.first {
@@ -335,8 +345,11 @@ impl Feed {
         let skip = usize::try_from(cursor.next - ring.first).unwrap_or(usize::MAX);
         let bytes_max = if cursor.kind == FeedKind::Full { bytes_max } else { usize::MAX };
         let items: Vec<Arc<Item>> = batch::up_to(ring.items.iter().skip(skip), bytes_max).cloned().collect();
+        let part = Part { from: *cursor, items: items.len(), retracted: ring.retracted };
         drop(ring);
-        (gap, Batch::of(&self.slug, &items, *cursor, viewer))
+        let make = || Batch::of(&self.slug, &items, *cursor, viewer);
+        let is_for_all = viewer.is_none() && !items.is_empty();
+        (gap, if is_for_all { self.made.get_or_make(part, make) } else { Arc::new(make()) })
     }
 
     /// Has the cursor anything left to pull?
@@ -428,6 +441,7 @@ impl Ring {
 
     /// Items keep their numbers, so cursors stay where they are.
     fn retract(&mut self, slug: &str, doomed: &dyn Fn(&Place) -> bool) {
+        self.retracted += 1;
         // Held until the end, so that none of them is taken for another.
         let mut changed: Vec<(Arc<Item>, Arc<Item>)> = Vec::new();
         for item in &mut self.items {

@@ -3,7 +3,10 @@
 //! It holds no more than the message under way, which is bounded while it comes, and nothing at all between messages, so
 //! that ten thousand silent viewers cost nothing here. Text is checked as it comes, not first at its end.
 
-use super::frame::{CONTROL_BYTES_MAX, Opcode};
+use super::{
+    deflate,
+    frame::{COMPRESSED, CONTROL_BYTES_MAX, Opcode},
+};
 use bytes::Bytes;
 use std::collections::VecDeque;
 
@@ -43,6 +46,8 @@ pub enum Violation {
 /// Reads one client's frames.
 pub struct Decoder {
     message_bytes_max: usize,
+    /// Compression was agreed on.
+    deflates: bool,
     /// Read and not yet looked at.
     input: VecDeque<u8>,
     /// The frame whose payload is coming.
@@ -65,16 +70,18 @@ struct Frame {
 
 struct Message {
     is_text: bool,
+    is_compressed: bool,
     bytes: Vec<u8>,
     /// Bytes at the beginning that are certainly UTF-8.
     checked: usize,
 }
 
 impl Decoder {
-    /// A decoder that takes messages up to this length.
-    pub fn new(message_bytes_max: usize) -> Self {
+    /// A decoder that takes messages up to this length, also compressed ones if that was agreed on.
+    pub fn new(message_bytes_max: usize, deflates: bool) -> Self {
         Self {
             message_bytes_max,
+            deflates,
             input: VecDeque::new(),
             frame: None,
             message: None,
@@ -122,7 +129,7 @@ impl Decoder {
             };
             take(&mut self.input, frame, into);
             let (opcode, fin, done) = (frame.opcode, frame.fin, frame.left == 0);
-            if let Some(message) = self.message.as_mut().filter(|m| m.is_text && !opcode.is_control()) {
+            if let Some(message) = self.message.as_mut().filter(|_| !opcode.is_control()) {
                 message.check()?;
             }
             if !done {
@@ -133,7 +140,7 @@ impl Decoder {
                 return control(opcode, &std::mem::take(&mut self.control)).map(Some);
             }
             if fin && let Some(message) = self.message.take() {
-                return message.finish().map(Some);
+                return message.finish(self.message_bytes_max).map(Some);
             }
         }
         Ok(None)
@@ -146,8 +153,11 @@ impl Decoder {
         let opcode = Opcode::from_bits(first & 0x0f).ok_or(Violation::Protocol)?;
         let fin = first & FIN != 0;
         let short = usize::from(second & !MASKED);
+        // The bit stands in a message's first frame alone.
+        let begins = matches!(opcode, Opcode::Text | Opcode::Binary);
+        let may_be_set = if self.deflates && begins { COMPRESSED } else { 0 };
         // A client masks everything.
-        if first & RESERVED != 0 || second & MASKED == 0 {
+        if first & RESERVED & !may_be_set != 0 || second & MASKED == 0 {
             return Err(Violation::Protocol);
         }
         if opcode.is_control() && (!fin || short > CONTROL_BYTES_MAX) {
@@ -178,8 +188,13 @@ impl Decoder {
         }
         let mask = std::array::from_fn(|i| self.input[2 + more + i]);
         self.input.drain(..2 + more + 4);
-        if matches!(opcode, Opcode::Text | Opcode::Binary) {
-            self.message = Some(Message { is_text: opcode == Opcode::Text, bytes: Vec::new(), checked: 0 });
+        if begins {
+            self.message = Some(Message {
+                is_text: opcode == Opcode::Text,
+                is_compressed: first & COMPRESSED != 0,
+                bytes: Vec::new(),
+                checked: 0,
+            });
         }
         Ok(Some(Frame { opcode, fin, left, mask, at: 0 }))
     }
@@ -223,8 +238,11 @@ fn may_be_sent(code: u16) -> bool {
 }
 
 impl Message {
-    /// Checks what is new; a character may be cut at the end.
+    /// Checks what is new; a character may be cut at the end. What is compressed is checked at its end.
     fn check(&mut self) -> Result<(), Violation> {
+        if !self.is_text || self.is_compressed {
+            return Ok(());
+        }
         match std::str::from_utf8(&self.bytes[self.checked..]) {
             Ok(_) => self.checked = self.bytes.len(),
             Err(error) if error.error_len().is_none() => self.checked += error.valid_up_to(),
@@ -233,11 +251,12 @@ impl Message {
         Ok(())
     }
 
-    fn finish(self) -> Result<Event, Violation> {
+    fn finish(self, bytes_max: usize) -> Result<Event, Violation> {
+        let bytes = if self.is_compressed { deflate::inflate(&self.bytes, bytes_max)? } else { self.bytes };
         if !self.is_text {
-            return Ok(Event::Binary(self.bytes));
+            return Ok(Event::Binary(bytes));
         }
-        String::from_utf8(self.bytes).map(Event::Text).map_err(|_| Violation::NotUtf8)
+        String::from_utf8(bytes).map(Event::Text).map_err(|_| Violation::NotUtf8)
     }
 }
 

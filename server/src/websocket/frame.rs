@@ -9,6 +9,8 @@ const HEADER_BYTES_MAX: usize = 10;
 pub const CONTROL_BYTES_MAX: usize = 125;
 
 const FIN: u8 = 0x80;
+/// The first reserved bit: the message is compressed (RFC 7692).
+pub const COMPRESSED: u8 = 0x40;
 
 /// What a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,8 +59,17 @@ pub fn text(text: &str) -> Bytes {
 pub fn whole(opcode: Opcode, payload: &[u8]) -> Bytes {
     let payload =
         if opcode.is_control() { &payload[..payload.len().min(CONTROL_BYTES_MAX)] } else { payload };
+    build(FIN | opcode as u8, payload)
+}
+
+/// A message that is one frame, of a payload that is compressed.
+pub fn compressed(opcode: Opcode, payload: &[u8]) -> Bytes {
+    build(FIN | COMPRESSED | opcode as u8, payload)
+}
+
+fn build(first: u8, payload: &[u8]) -> Bytes {
     let mut out = BytesMut::with_capacity(HEADER_BYTES_MAX + payload.len());
-    header(&mut out, FIN | opcode as u8, payload.len());
+    header(&mut out, first, payload.len());
     out.put_slice(payload);
     out.freeze()
 }

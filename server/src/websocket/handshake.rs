@@ -1,5 +1,6 @@
 //! The handshake: is a request one for a WebSocket, and what is answered. RFC 6455, section 4.2.
 
+use super::deflate;
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header, request};
 use base64::{Engine, prelude::BASE64_STANDARD};
 
@@ -8,11 +9,17 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 pub struct Handshake {
     accept: HeaderValue,
     subprotocol: Option<&'static str>,
+    extension: Option<&'static str>,
 }
 
 impl Handshake {
-    /// Reads a request; the error says to its sender what is missing. Of the subprotocols that it offers ours is taken.
-    pub fn read(request: &request::Parts, subprotocol: &'static str) -> Result<Self, &'static str> {
+    /// Reads a request; the error says to its sender what is missing. Of the subprotocols that it offers ours is taken, and compression
+    /// if we may.
+    pub fn read(
+        request: &request::Parts,
+        subprotocol: &'static str,
+        may_deflate: bool,
+    ) -> Result<Self, &'static str> {
         let headers = &request.headers;
         if !has_word(headers, header::CONNECTION, "upgrade")
             || !has_word(headers, header::UPGRADE, "websocket")
@@ -27,7 +34,13 @@ impl Handshake {
         let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());
         let accept = HeaderValue::from_str(&accept).map_err(|_| "this is a WebSocket, and its key is not")?;
         let offered = has_word(headers, header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
-        Ok(Self { accept, subprotocol: offered.then_some(subprotocol) })
+        let extension = deflate::answer(headers).filter(|_| may_deflate);
+        Ok(Self { accept, subprotocol: offered.then_some(subprotocol), extension })
+    }
+
+    /// Messages may be compressed, both ways.
+    pub fn deflates(&self) -> bool {
+        self.extension.is_some()
     }
 
     /// Yes: from here on the connection speaks frames.
@@ -40,6 +53,9 @@ impl Handshake {
         headers.insert(header::SEC_WEBSOCKET_ACCEPT, self.accept);
         if let Some(subprotocol) = self.subprotocol {
             headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol));
+        }
+        if let Some(extension) = self.extension {
+            headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, HeaderValue::from_static(extension));
         }
         response
     }
@@ -70,7 +86,7 @@ mod tests {
             .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
         let (mut parts, ()) = request.body(()).unwrap().into_parts();
         change(&mut parts.headers);
-        Handshake::read(&parts, "chat.v1")
+        Handshake::read(&parts, "chat.v1", true)
     }
 
     #[test]
@@ -90,6 +106,25 @@ mod tests {
             let response: Response<()> = handshake.unwrap().accept();
             assert_eq!(response.headers().contains_key("sec-websocket-protocol"), taken, "{offered}");
         }
+    }
+
+    #[test]
+    fn compression_is_answered_only_if_it_is_offered() {
+        let offers = |offer: &'static str| {
+            let handshake = read(|headers| {
+                headers.insert("sec-websocket-extensions", offer.parse().unwrap());
+            });
+            let response: Response<()> = handshake.unwrap().accept();
+            response
+                .headers()
+                .get("sec-websocket-extensions")
+                .map(|answer| answer.to_str().unwrap().to_owned())
+        };
+        assert_eq!(
+            offers("permessage-deflate; client_max_window_bits").as_deref(),
+            Some("permessage-deflate; server_no_context_takeover; client_no_context_takeover")
+        );
+        assert_eq!(offers("permessage-deflate; server_max_window_bits=8"), None);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod accounts;
 mod bad_calls;
 mod bad_frames;
 mod bots;
+mod compression;
 mod durability;
 mod emotes;
 mod feeds;

@@ -4,8 +4,9 @@
 use crate::{
     brokers::Trouble,
     dice::Dice,
+    plan::{Fault as AnyFault, Plan},
     process::Process,
-    run::{Fault as AnyFault, Node, Plan, Sim},
+    run::{Node, Sim},
     world::SimWorld,
 };
 use chat::{message::Logged, record::Record, time::Millis};

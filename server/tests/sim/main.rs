@@ -19,6 +19,7 @@ mod dice;
 mod life;
 mod log;
 mod net;
+mod plan;
 mod process;
 mod run;
 mod shared_log;

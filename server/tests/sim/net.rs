@@ -7,9 +7,12 @@ use crate::{dice::Dice, life::Life};
 use bytes::{Buf, Bytes, BytesMut};
 use parking_lot::Mutex;
 use protocol::codes::CloseReason;
-use server::gateway::{
-    connection::{End, Inlet, Received},
-    outlet::Wire,
+use server::{
+    gateway::{
+        connection::{End, Inlet, Outward, Received},
+        outlet::Wire,
+    },
+    websocket::deflate,
 };
 use std::{
     collections::VecDeque,
@@ -18,6 +21,9 @@ use std::{
     task::{Context, Poll, Waker},
 };
 use tokio::{sync::Notify, time::Instant};
+
+/// No frame of these rooms is longer.
+const INFLATED_MAX: usize = 1024 * 1024;
 
 /// The other side is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,6 +211,8 @@ pub struct Line {
     pub bytes_max: usize,
     /// How long a frame usually takes; now and then ten times that.
     pub latency_ms: u64,
+    /// The client reads compressed messages.
+    pub deflates: bool,
 }
 
 /// A new connection.
@@ -212,8 +220,8 @@ pub fn connection(line: Line, life: Arc<Life>, dice: &Dice) -> (ClientEnd, Serve
     let up = Pipe::new(line.bytes_max, line.latency_ms, dice.fork());
     let down = Pipe::new(line.bytes_max, line.latency_ms, dice.fork());
     let link = Arc::new(Link { up, down });
-    let client = ClientEnd { link: link.clone(), read: Mutex::default() };
-    (client, ServerEnd { link: link.clone(), life }, Cutter(link))
+    let client = ClientEnd { link: link.clone(), read: Mutex::default(), deflates: line.deflates };
+    (client, ServerEnd { link: link.clone(), life, deflates: line.deflates }, Cutter(link))
 }
 
 /// The client's end.
@@ -221,13 +229,14 @@ pub struct ClientEnd {
     link: Arc<Link>,
     /// What came and is not yet a whole frame.
     read: Mutex<BytesMut>,
+    deflates: bool,
 }
 
 impl ClientEnd {
     /// The next frame but pings, which are answered; `None` when it is over.
     pub async fn receive(&self) -> Option<Frame> {
         loop {
-            let whole = next_frame(&mut self.read.lock());
+            let whole = next_frame(&mut self.read.lock(), self.deflates);
             match whole {
                 // An answer that finds no place is late, as in life.
                 Some(Frame::Ping) => self.link.up.push(Frame::Pong).await.ok()?,
@@ -254,7 +263,7 @@ impl Drop for ClientEnd {
 }
 
 /// A server's frame, if it is there whole: final, not masked and of the kinds that servers send.
-fn next_frame(read: &mut BytesMut) -> Option<Frame> {
+fn next_frame(read: &mut BytesMut, deflates: bool) -> Option<Frame> {
     let (first, short) = (*read.first()?, *read.get(1)?);
     let (header, length) = match short {
         0..=125 => (2, u64::from(short)),
@@ -264,8 +273,10 @@ fn next_frame(read: &mut BytesMut) -> Option<Frame> {
     };
     let end = header + usize::try_from(length).expect("frames are small");
     let payload = read.get(header..end)?;
+    let text = |bytes: Vec<u8>| Frame::Text(String::from_utf8(bytes).expect("text is UTF-8"));
     let frame = match first {
-        0x81 => Frame::Text(String::from_utf8(payload.to_vec()).expect("text is UTF-8")),
+        0x81 => text(payload.to_vec()),
+        0xc1 if deflates => text(deflate::inflate(payload, INFLATED_MAX).expect("the server compressed it")),
         0x88 => Frame::Close(payload.get(..2).map_or(1005, |code| u16::from_be_bytes([code[0], code[1]]))),
         0x89 => Frame::Ping,
         0x8a => Frame::Pong,
@@ -279,6 +290,7 @@ fn next_frame(read: &mut BytesMut) -> Option<Frame> {
 pub struct ServerEnd {
     link: Arc<Link>,
     life: Arc<Life>,
+    deflates: bool,
 }
 
 /// The same, into which it writes.
@@ -289,8 +301,9 @@ struct ServerWire {
 
 impl ServerEnd {
     /// Where the server writes.
-    pub fn wire(&self) -> Arc<dyn Wire> {
-        Arc::new(ServerWire { link: self.link.clone(), life: self.life.clone() })
+    pub fn outward(&self) -> Outward {
+        let wire = Arc::new(ServerWire { link: self.link.clone(), life: self.life.clone() });
+        Outward { wire, deflates: self.deflates }
     }
 }
 

@@ -202,8 +202,8 @@ async fn serve(
                     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
                     let place = process.gateway.limits.connections.take(address);
                     let place = place.expect("there is no limit");
-                    let wire = end.wire();
-                    let serve = connection::serve(process.gateway.clone(), end, wire, place);
+                    let outward = end.outward();
+                    let serve = connection::serve(process.gateway.clone(), end, outward, place);
                     let serve = process.gateway.tasks.track_future(serve);
                     tasks.spawn(async move {
                         serve.await;
@@ -309,6 +309,7 @@ async fn boot(
         world,
         options: gateway::Options {
             heartbeat: HEARTBEAT,
+            compression: true,
             rooms_per_connection: 10,
             resume_messages_max: sim.plan.resume_max,
             user_messages_per_second: 0.0,

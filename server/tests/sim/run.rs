@@ -9,11 +9,12 @@ use crate::{
     life::Life,
     log::{Disk, LogFaults},
     net::{ClientEnd, Cutter, Line},
+    plan::{Fault, Plan},
     process::{self, Call, Process},
     store::{StoreDisk, StoreFaults},
     world::{SimWorld, Trace},
 };
-use chat::{message::Logged, rooms::RoomDefinition, time::Millis};
+use chat::{message::Logged, time::Millis};
 use chat_store::{MessageStore, Page};
 use event_log::{Epoch, Partition};
 use parking_lot::Mutex;
@@ -38,97 +39,6 @@ use tokio::sync::Notify;
 const RECOVERY_MAX: Duration = Duration::from_secs(40);
 /// After that, what a reader lacks is not on its way any more.
 const SETTLE: Duration = Duration::from_secs(20);
-
-/// The kinds of faults; a run has some of them, so that one does not always hide behind another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    Kill,
-    Stop,
-    Cut,
-    LogFull,
-    LogAway,
-    SyncFails,
-    SlowLog,
-    StoreAway,
-    StoreFull,
-    SlowStore,
-    Clock,
-    /// Something of the brokers.
-    Brokers(cluster::Fault),
-}
-
-const FAULTS: [Fault; 11] = [
-    Fault::Kill,
-    Fault::Stop,
-    Fault::Cut,
-    Fault::LogFull,
-    Fault::LogAway,
-    Fault::SyncFails,
-    Fault::SlowLog,
-    Fault::StoreAway,
-    Fault::StoreFull,
-    Fault::SlowStore,
-    Fault::Clock,
-];
-
-/// What a run is like.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    pub partitions: u32,
-    pub rooms: Vec<RoomDefinition>,
-    pub ring_messages: usize,
-    pub resume_max: usize,
-    pub queue_max: usize,
-    pub restart_ms: u64,
-    pub writers: u64,
-    pub lines_each: u64,
-    pub readers: u64,
-    pub faults: Vec<Fault>,
-    /// Does the process also die at exact steps?
-    pub deadly_steps: bool,
-    /// How long the faults go on.
-    pub troubles: Duration,
-    /// Of a hundred lines, so many are sent over two connections at once.
-    pub twins: u64,
-    /// How far processes usually are behind a shared log.
-    pub lag_ms: u64,
-    /// How long a partition of a shared log is followed after its last viewer and sender left, if not for ever.
-    pub keep: Option<Duration>,
-    /// A quiet time in between, longer than nonces live; then the log is trimmed.
-    pub night: Option<Duration>,
-}
-
-impl Plan {
-    fn draw(dice: &Dice) -> Self {
-        let partitions = u32::try_from(dice.between(1..=3)).expect("small");
-        let styles = ["plain", "plain", "bestie", "skibidi", "corporate"];
-        let rooms = (0..dice.between(1..=3))
-            .map(|n| {
-                let partition = u32::try_from(dice.below(partitions as usize)).expect("small");
-                process::room(usize::try_from(n).expect("small"), dice.pick(&styles), partition)
-            })
-            .collect();
-        let kinds = dice.between(0..=4);
-        Self {
-            partitions,
-            rooms,
-            ring_messages: dice.pick(&[10, 25, 100]),
-            resume_max: dice.pick(&[10, 60, 1_000]),
-            queue_max: dice.pick(&[3, 16, 1_000]),
-            restart_ms: dice.pick(&[20, 500, 3_000]),
-            writers: dice.between(1..=4),
-            lines_each: dice.pick(&[3, 10, 25]),
-            readers: dice.between(1..=3),
-            faults: (0..kinds).map(|_| dice.pick(&FAULTS)).collect(),
-            deadly_steps: dice.percent(50),
-            troubles: dice.millis(2_000..=20_000),
-            twins: 3,
-            lag_ms: 5,
-            keep: None,
-            night: dice.percent(15).then(|| dice.millis(800_000..=1_300_000)),
-        }
-    }
-}
 
 /// Everything of a run that its actors share.
 pub struct Sim {
@@ -222,7 +132,8 @@ impl Sim {
 
     /// A line of this quality.
     pub fn line(&self, dice: &Dice) -> Line {
-        Line { bytes_max: dice.pick(&[1_500, 20_000, 1_000_000]), latency_ms: dice.pick(&[0, 2, 30]) }
+        let (bytes_max, latency_ms) = (dice.pick(&[1_500, 20_000, 1_000_000]), dice.pick(&[0, 2, 30]));
+        Line { bytes_max, latency_ms, deflates: self.plan.deflates && dice.percent(50) }
     }
 
     /// A room's name.
@@ -299,7 +210,7 @@ fn play_with(seed: u64, traced: bool, cluster: bool) -> Outcome {
 async fn play(seed: u64, traced: bool, cluster: bool) -> Outcome {
     let dice = Dice::new(seed);
     let drawn = dice.fork();
-    let mut plan = Plan::draw(&drawn);
+    let mut plan = Plan::draw(&drawn, seed);
     let trace = Trace::new(traced);
     let world = Arc::new(SimWorld::new(dice.fork()));
     let (brokers, nodes) = if cluster {

@@ -9,7 +9,7 @@ use crate::{
     dice::Dice,
     life::Life,
     log::Visible,
-    run::Plan,
+    plan::Plan,
     world::Trace,
 };
 use bytes::Bytes;

@@ -89,13 +89,18 @@ struct Viewer {
 
 /// Somebody who reads a room and whose socket takes so many bytes.
 fn viewer(room: usize) -> Viewer {
+    viewer_of(room, 1_000, false)
+}
+
+/// The same, of a ring that holds so many bytes, and perhaps read compressed.
+fn viewer_of(room: usize, ring: usize, deflates: bool) -> Viewer {
     let world: Arc<dyn World> = Arc::new(Real);
     let shards = Shards::new(1, HEARTBEAT, &world);
     let wire = Arc::new(Pretence::default());
     wire.take(room);
     let signals: Arc<Signals> = Arc::default();
-    let berth = shards.take(wire.clone(), signals.clone());
-    let feed = Feed::new("bestie", RingLimits { messages_max: 10_000, bytes_max: 1_000 });
+    let berth = shards.take(wire.clone(), signals.clone(), deflates);
+    let feed = Feed::new("bestie", RingLimits { messages_max: 10_000, bytes_max: ring });
     let seat = berth.outlet.shard.seat(&berth.outlet, &feed);
     berth.outlet.read(feed.clone(), feed.latest(0).cursor, vec![frame::text("joined")]);
     Viewer { wire, berth, signals, feed, shards, _seat: seat }
@@ -270,4 +275,25 @@ async fn who_leaves_gets_nothing_more_and_leaves_nothing_behind() {
     drop(berth);
     assert!(outlet.upgrade().is_none(), "nobody keeps it");
     assert_eq!(Arc::strong_count(&feed), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_reads_compressed_gets_the_same_in_fewer_bytes_however_it_is_cut() {
+    let viewer = viewer_of(10, 10_000, true);
+    let line = "the same again and again and again ".repeat(40);
+    viewer.feed.publish_frame(line.clone());
+    viewer.feed.publish_frame("short".into());
+    for _ in 0..100 {
+        viewer.wire.take(3);
+        viewer.rest().await;
+    }
+    let taken = viewer.wire.taken.lock().clone();
+    let joined = frame::text("joined").len();
+    let long = frame::compressed(Opcode::Text, &[]).first().copied();
+    assert_eq!(taken.get(joined).copied(), long);
+    let length = usize::from(taken[joined + 1]);
+    assert!(length < line.len() / 10);
+    let payload = &taken[joined + 2..joined + 2 + length];
+    assert_eq!(crate::websocket::deflate::inflate(payload, 10_000), Ok(line.into_bytes()));
+    assert_eq!(taken[joined + 2 + length..], frame::text("short"), "too short to gain anything");
 }

@@ -10,6 +10,7 @@ const NOW: Millis = Millis(1_000_000);
 
 fn session() -> Session {
     let options = Options {
+        compression: true,
         heartbeat: Duration::from_secs(30),
         rooms_per_connection: 2,
         resume_messages_max: 100,

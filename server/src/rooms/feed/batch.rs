@@ -2,17 +2,80 @@
 //!
 //! Batches of messages that stand side by side travel as one frame, put together once for all viewers at the same
 //! place: less to write, and less to read for a browser. Of a sample only what is shown is in it, and how much is not; who is
-//! concerned by what is left out gets a frame of its own.
+//! concerned by what is left out gets a frame of its own. A frame is compressed when the first viewer who negotiated that takes
+//! it, once for all of them, and shards that come to the same place share it ([`Made`]). The ring holds nothing compressed.
 
 use super::{Cursor, FRAME_MESSAGES_MAX, Item, Place};
-use crate::websocket::frame;
+use crate::websocket::{
+    deflate,
+    frame::{self, Opcode},
+};
 use bytes::Bytes;
+use parking_lot::Mutex;
 use protocol::frames;
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::{Arc, OnceLock},
+};
 
 /// Frames of one batch at most: what one vectored write takes besides a few frames of the connection's own. A room's own
 /// frames (`deleted`, `room`) cannot be put together, so there could be many.
 pub const STEPS_MAX: usize = 16;
+
+/// Batches of a room that are kept for the next shard: one of the full feed and one of the sample. A batch holds a pull
+/// (256 KiB) at most, and compressed less than that again, so a room in a storm keeps less than 1 MiB, and a calm one a line.
+pub(super) const MADE_MAX: usize = 2;
+
+/// What was put together last. Every shard of a room asks for its batch, in a calm room all of them for the same; none of
+/// them then puts it together again, or compresses it again.
+#[derive(Debug, Default)]
+pub(super) struct Made(Mutex<VecDeque<(Part, Arc<Batch>)>>);
+
+/// The part of a room that a batch was made of.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub from: Cursor,
+    /// How many items.
+    pub items: usize,
+    /// So often was something taken away from the ring before.
+    pub retracted: u64,
+}
+
+impl Made {
+    /// The batch of this part, or what is made now.
+    pub fn get_or_make(&self, part: Part, make: impl FnOnce() -> Batch) -> Arc<Batch> {
+        let known = |made: &VecDeque<(Part, Arc<Batch>)>| {
+            made.iter().find(|(other, _)| other.is(&part)).map(|(_, batch)| batch.clone())
+        };
+        if let Some(batch) = known(&self.0.lock()) {
+            return batch;
+        }
+        // Not under the lock: who asks for another part need not wait.
+        let batch = Arc::new(make());
+        let mut made = self.0.lock();
+        if let Some(batch) = known(&made) {
+            return batch;
+        }
+        if made.len() == MADE_MAX {
+            made.pop_front();
+        }
+        made.push_back((part, batch.clone()));
+        batch
+    }
+}
+
+#[cfg(test)]
+impl Made {
+    pub fn len(&self) -> usize {
+        self.0.lock().len()
+    }
+}
+
+impl Part {
+    fn is(&self, other: &Self) -> bool {
+        self.from.sees_the_same(&other.from) && (self.items, self.retracted) == (other.items, other.retracted)
+    }
+}
 
 /// Frames that lie before a cursor.
 #[derive(Debug)]
@@ -26,8 +89,9 @@ pub struct Batch {
 /// One frame.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// As it is written.
-    pub frame: Bytes,
+    frame: Bytes,
+    /// Made when the first viewer wants it compressed.
+    deflated: OnceLock<Bytes>,
     /// Messages in it.
     pub messages: u64,
     to: Cursor,
@@ -112,7 +176,7 @@ impl Batch {
     }
 
     fn push(&mut self, frame: Bytes, messages: u64) {
-        self.steps.push(Step { frame, messages, to: self.end });
+        self.steps.push(Step { frame, deflated: OnceLock::new(), messages, to: self.end });
     }
 
     /// Does something concern this viewer that is left out?
@@ -128,6 +192,21 @@ impl Batch {
     /// Where the cursor stands after all of it.
     pub fn end(&self) -> Cursor {
         self.end
+    }
+}
+
+impl Step {
+    /// As it is written: compressed, once for all who can read that, or as it is.
+    pub fn bytes(&self, deflates: bool) -> &Bytes {
+        if !deflates || self.frame.len() < deflate::BYTES_MIN {
+            return &self.frame;
+        }
+        self.deflated.get_or_init(|| {
+            let deflated = deflate::shortest(Opcode::Text, frame::payload(&self.frame));
+            metrics::counter!("twitchy_deflate_in_bytes_total").increment(self.frame.len() as u64);
+            metrics::counter!("twitchy_deflate_out_bytes_total").increment(deflated.len() as u64);
+            deflated
+        })
     }
 }
 

@@ -1,5 +1,7 @@
 //! The ring's promises: one order, nothing twice, every hole told.
 
+mod deflated;
+
 use super::*;
 use chat::{
     message::{Author, Styled},
@@ -57,7 +59,7 @@ fn seqs(frames: &[Bytes]) -> Vec<u64> {
 /// Everything that is before the cursor, which goes past it.
 fn pull(feed: &Feed, cursor: &mut Cursor) -> (Option<Gap>, Vec<u64>) {
     let (gap, batch) = feed.pull(cursor, None, usize::MAX);
-    let frames: Vec<Bytes> = batch.steps().iter().map(|step| step.frame.clone()).collect();
+    let frames: Vec<Bytes> = batch.steps().iter().map(|step| step.bytes(false).clone()).collect();
     *cursor = batch.end();
     assert!(!feed.has_more(cursor));
     (gap, seqs(&frames))
@@ -174,7 +176,7 @@ fn a_large_batch_travels_in_several_frames_and_turns() {
         assert_eq!(gap, None);
         let [step] = batch.steps() else { panic!("one frame always fits a turn, and no more") };
         cursor.pass(step);
-        all.append(&mut seqs(std::slice::from_ref(&step.frame)));
+        all.append(&mut seqs(std::slice::from_ref(step.bytes(false))));
         turns += 1;
     }
     assert_eq!(turns, 3);
@@ -203,7 +205,7 @@ fn what_stands_side_by_side_travels_as_one_frame_and_keeps_its_order() {
     feed.publish(&messages(6..=210));
     let (_, batch) = feed.pull(&mut cursor, None, usize::MAX);
     let frames: Vec<Vec<u64>> =
-        batch.steps().iter().map(|step| seqs(std::slice::from_ref(&step.frame))).collect();
+        batch.steps().iter().map(|step| seqs(std::slice::from_ref(step.bytes(false)))).collect();
     // A frame holds two hundred; what is one batch in the ring is not taken apart.
     let expected = [vec![1, 2, 3], vec![], (4..=5).collect(), (6..=205).collect(), (206..=210).collect()];
     assert_eq!(frames, expected);
@@ -347,7 +349,7 @@ fn the_frame_about_it_comes_after_the_messages_before_it() {
     feed.publish(&messages([3]));
     let (gap, batch) = feed.pull(&mut cursor, None, usize::MAX);
     assert_eq!(gap, None);
-    let frames: Vec<Bytes> = batch.steps().iter().map(|step| step.frame.clone()).collect();
+    let frames: Vec<Bytes> = batch.steps().iter().map(|step| step.bytes(false).clone()).collect();
     assert_eq!(frames.len(), 3);
     assert_eq!(
         (seqs(&frames[..1]), frame::payload(&frames[1]), seqs(&frames[2..])),
@@ -399,7 +401,7 @@ fn frames_of(feed: &Feed, cursor: &mut Cursor, viewer: Option<&str>) -> Vec<(Vec
     let (gap, batch) = feed.pull(cursor, viewer, 1);
     assert_eq!(gap, None);
     *cursor = batch.end();
-    let parse = |step: &batch::Step| serde_json::from_slice(frame::payload(&step.frame)).unwrap();
+    let parse = |step: &batch::Step| serde_json::from_slice(frame::payload(step.bytes(false))).unwrap();
     batch
         .steps()
         .iter()

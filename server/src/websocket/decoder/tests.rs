@@ -26,7 +26,7 @@ fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
 
 /// Everything that comes of some bytes, read in pieces of this length.
 fn decode(bytes: &[u8], piece: usize) -> (Vec<Event>, Option<Violation>) {
-    let mut decoder = Decoder::new(MAX);
+    let mut decoder = Decoder::new(MAX, false);
     let mut events = Vec::new();
     for piece in bytes.chunks(piece) {
         decoder.push(piece);
@@ -101,26 +101,26 @@ fn text_that_is_not_utf8_is_seen_as_soon_as_it_comes() {
     expect(&[(0x81, b"\xed\xa0\x80")], &[], bad);
     expect(&[(0x88, b"\x03\xe8\xff")], &[], bad);
     // The message is not at its end, and neither is the frame.
-    let mut decoder = Decoder::new(MAX);
+    let mut decoder = Decoder::new(MAX, false);
     decoder.push(&masked(0x01, &[b'a', 0xff, b'b', b'c'])[..8]);
     assert_eq!(decoder.next_event(), Err(Violation::NotUtf8));
 }
 
 #[test]
 fn what_is_too_long_is_refused_before_it_comes() {
-    let mut decoder = Decoder::new(MAX);
+    let mut decoder = Decoder::new(MAX, false);
     decoder.push(&masked(0x81, &[b'x'; MAX + 1])[..8]);
     assert_eq!(decoder.next_event(), Err(Violation::TooBig));
     let half = [b'x'; MAX / 2 + 1];
     expect(&[(0x01, &half), (0x80, &half)], &[], Some(Violation::TooBig));
-    let mut decoder = Decoder::new(MAX);
+    let mut decoder = Decoder::new(MAX, false);
     decoder.push(&[0x82, 0xff, 0x7f, 255, 255, 255, 255, 255, 255, 255, 1, 2, 3, 4]);
     assert_eq!(decoder.next_event(), Err(Violation::TooBig));
 }
 
 #[test]
 fn between_messages_nothing_is_kept() {
-    let mut decoder = Decoder::new(MAX);
+    let mut decoder = Decoder::new(MAX, false);
     for _ in 0..3 {
         decoder.push(&masked(0x81, &[b'x'; MAX]));
         assert!(matches!(decoder.next_event(), Ok(Some(Event::Text(_)))));
@@ -128,6 +128,44 @@ fn between_messages_nothing_is_kept() {
         assert_eq!((decoder.input.capacity(), decoder.control.capacity()), (0, 0));
         assert!(decoder.message.is_none() && decoder.frame.is_none());
     }
+}
+
+#[test]
+fn a_compressed_message_is_taken_if_that_was_agreed_on() {
+    let text = "the same again and again, the same again and again";
+    let frame = deflate::compress(Opcode::Text, text.as_bytes());
+    assert_eq!(frame[0], 0xc1);
+    let payload = frame::payload(&frame);
+    let (start, rest) = payload.split_at(payload.len() / 2);
+    let whole = masked(0xc1, payload);
+    let cut = [masked(0x41, start), masked(0x89, b"hi"), masked(0x80, rest)].concat();
+    let read = |bytes: &[u8], deflates, piece| {
+        let mut decoder = Decoder::new(MAX, deflates);
+        let mut events = Vec::new();
+        for piece in bytes.chunks(piece) {
+            decoder.push(piece);
+            while let Some(event) = decoder.next_event()? {
+                events.push(event);
+            }
+        }
+        Ok(events)
+    };
+    let event = Event::Text(text.to_owned());
+    for piece in [1, 5, 1_000] {
+        assert_eq!(read(&whole, true, piece), Ok(vec![event.clone()]));
+        assert_eq!(read(&cut, true, piece), Ok(vec![Event::Ping(Bytes::from_static(b"hi")), event.clone()]));
+        assert_eq!(read(&masked(0x81, b"plain"), true, piece), Ok(vec![Event::Text("plain".to_owned())]));
+        assert_eq!(read(&whole, false, piece), Err(Violation::Protocol), "it was not");
+        // The bit stands in no later fragment and in no control frame.
+        let later = [masked(0x41, start), masked(0xc0, rest)].concat();
+        assert_eq!(read(&later, true, piece), Err(Violation::Protocol));
+        assert_eq!(read(&masked(0xc9, b""), true, piece), Err(Violation::Protocol));
+        assert_eq!(read(&masked(0xa1, b""), true, piece), Err(Violation::Protocol));
+    }
+    let bomb = deflate::compress(Opcode::Text, &[b'x'; MAX + 1]);
+    assert_eq!(read(&masked(0xc1, frame::payload(&bomb)), true, 7), Err(Violation::TooBig));
+    let not_text = deflate::compress(Opcode::Text, &[0xff; 100]);
+    assert_eq!(read(&masked(0xc1, frame::payload(&not_text)), true, 7), Err(Violation::NotUtf8));
 }
 
 /// What tungstenite, as a server with the same limit, makes of the same bytes.
@@ -174,14 +212,19 @@ proptest! {
     #[test]
     fn it_agrees_with_tungstenite(bytes in frames(), piece in 1_usize..64) {
         let (events, violation) = decode(&bytes, piece);
-        let (expected, failed) = theirs(&bytes);
+        let (mut expected, mut failed) = theirs(&bytes);
+        // A goodbye with a code that may not be sent is told by them as one with the code of what is wrong.
+        if violation == Some(Violation::Protocol) && !failed && expected.last() == Some(&Event::Close(Some(1002))) {
+            expected.pop();
+            failed = true;
+        }
         prop_assert_eq!(&events, &expected);
         prop_assert_eq!(violation.is_some(), failed, "{:?}", violation);
     }
 
     #[test]
     fn no_bytes_make_it_panic_or_keep_much(bytes in proptest::collection::vec(any::<u8>(), 0..2_000), piece in 1_usize..64) {
-        let mut decoder = Decoder::new(MAX);
+        let mut decoder = Decoder::new(MAX, false);
         for piece in bytes.chunks(piece) {
             decoder.push(piece);
             while let Ok(Some(_)) = decoder.next_event() {}
