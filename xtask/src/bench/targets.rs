@@ -355,7 +355,7 @@ fn hot_of(spread: &[Report], one: &[Report]) -> Reached {
 }
 
 fn room_name(room: usize) -> String {
-    format!("room-{room}")
+    format!("room_{room:02}")
 }
 
 fn rooms_config() -> String {
@@ -442,6 +442,9 @@ mod tests {
         assert_eq!(one.matches("viewers = 0\n").count(), ROOMS - 1);
         assert_eq!(one.matches("rate = [[0, 10]]").count(), ROOMS);
         assert_eq!(rooms_config().matches("[[rooms]]").count(), ROOMS);
+        // What the server takes as a slug.
+        let is_slug = |name: &str| name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+        assert!((0..ROOMS).map(room_name).all(|name| (3..=25).contains(&name.len()) && is_slug(&name)));
     }
 
     #[test]
