@@ -83,10 +83,12 @@ pub(super) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let rounds = options.rounds.unwrap_or(if options.quick { ROUNDS_QUICK } else { ROUNDS });
     let cases = if options.quick { &CASES[..CASES_QUICK] } else { &CASES[..] };
     let mut all: BTreeMap<(usize, usize), Vec<Report>> = BTreeMap::new();
+    let (mut number, plays) = (0, rounds * cases.len() * kinds.len());
     for round in 1..=rounds {
         for (case, scenario) in cases.iter().enumerate() {
             for (index, kind) in kinds.iter().enumerate() {
-                note(&format!("round {round} of {rounds}: {scenario}, {}", kind.name()));
+                number += 1;
+                note(&format!("{number} of {plays}, round {round}: {scenario}, {}", kind.name()));
                 let wish = Wish {
                     seconds: options.quick.then_some(SECONDS_QUICK),
                     core: pinned.then_some(LOAD_CORE),

@@ -6,10 +6,13 @@
 use super::server::{Program, Ready, Server, empty_folder, free_address};
 use crate::{
     failure::{Failure, Result},
-    note,
+    node, note,
     process::{Workspace, check, find_program},
 };
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// The version that is asked of Go's module proxy.
 const NATS: &str = "github.com/nats-io/nats-server/v2@v2.15.3";
@@ -48,7 +51,7 @@ impl Kind {
                 if nats(workspace).is_file() {
                     return Ok(());
                 }
-                find_program(&["go"]).ok_or("Go is not here (https://go.dev/dl)")?;
+                find_program(&["go"]).ok_or("Go is not here (https://go.dev/dl; any newer than 1.21)")?;
                 note("fetching and building NATS (some minutes)");
                 let bin = workspace.path("target/bench/bin");
                 let mut command = workspace.command("go");
@@ -57,13 +60,27 @@ impl Kind {
                 check(command.current_dir(std::env::temp_dir())).map_err(told)
             }
             Self::Ws | Self::SocketIo => {
-                find_program(&["npm"]).ok_or("npm is not here")?;
+                node::find(workspace).map_err(|lack| told(lack.into()))?;
+                let folder = workspace.path("load-tests/peers");
+                if is_newer(
+                    &folder.join("node_modules/.package-lock.json"),
+                    &folder.join("package-lock.json"),
+                ) {
+                    return Ok(());
+                }
+                note("fetching the packages of the Node servers");
                 let mut command = workspace.command("npm");
                 command.args(["ci", "--no-audit", "--no-fund", "--silent"]);
-                check(command.current_dir(workspace.path("load-tests/peers"))).map_err(told)
+                check(command.current_dir(folder)).map_err(told)
             }
         }
     }
+}
+
+/// Was this made after that?
+fn is_newer(this: &Path, that: &Path) -> bool {
+    let time = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    time(this).zip(time(that)).is_some_and(|(this, that)| this >= that)
 }
 
 fn nats(workspace: &Workspace) -> PathBuf {
