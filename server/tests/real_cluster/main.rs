@@ -22,6 +22,7 @@ mod partition;
 mod records;
 mod resume;
 mod rolling;
+mod rooms;
 mod sleep;
 mod slow;
 mod storm;
