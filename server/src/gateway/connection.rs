@@ -8,6 +8,7 @@
 
 use super::{
     Gateway,
+    answers::{Outcome, Pending, ready_with},
     outlet::{OWN_BYTES_MAX, Outlet, Wire},
     registry::{Registered, Signals},
     session::{self, Action, Session, Submit},
@@ -40,7 +41,7 @@ use protocol::{
     limits::HISTORY_MAX,
     objects::FrameMessage,
 };
-use std::{future::Future, ops::ControlFlow, pin::Pin, sync::Arc, time::Duration};
+use std::{future::Future, ops::ControlFlow, sync::Arc, time::Duration};
 
 /// How long the peer may take to answer our close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -48,9 +49,6 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 const RECONNECT_SPREAD_MAX: Duration = Duration::from_secs(4);
 /// Messages of a resume beyond the first hundred travel in frames of this many.
 const REPLAY_FRAME_MESSAGES: usize = HISTORY_MAX as usize;
-
-type Outcome = (String, String, Result<Accepted, Rejected>);
-type Pending = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 /// The connection is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,7 +196,7 @@ impl<I: Inlet> Connection<I> {
                 ControlFlow::Continue(())
             }
             Event::Received(Err(end)) => ControlFlow::Break(end),
-            Event::Answered((room, nonce, outcome)) => self.on_outcome(room, nonce, outcome),
+            Event::Answered(outcome) => self.on_outcomes(outcome),
             Event::Woken => ControlFlow::Continue(()),
         };
         if step.is_continue() && !self.outlet().is_short() {
@@ -249,9 +247,9 @@ impl<I: Inlet> Connection<I> {
         }
         // What was submitted is answered before the connection is closed.
         while let Some(pending) = &mut self.pending
-            && let Some((room, nonce, outcome)) = pending.next().await
+            && let Some(outcome) = pending.next().await
         {
-            if let ControlFlow::Break(end) = self.on_outcome(room, nonce, outcome) {
+            if let ControlFlow::Break(end) = self.on_outcomes(outcome) {
                 return end;
             }
         }
@@ -421,17 +419,29 @@ impl<I: Inlet> Connection<I> {
         }
     }
 
-    fn on_outcome(&mut self, room: String, nonce: String, outcome: Result<Accepted, Rejected>) -> Step {
-        self.session.send_done();
-        match outcome {
-            Ok(Accepted { id, seq, sent_at }) => {
-                self.reply(&ServerFrame::Ack { nonce, id, seq, sent_at: sent_at.0 });
-            }
-            // No answer is the honest answer: the client asks again with the same nonce.
-            Err(Rejected::Unknown) => return ControlFlow::Break(End::Close(CloseReason::Internal)),
-            Err(rejected) => self.refuse(rejected.into(), Some(nonce), Some(room)),
+    /// Answers that are there together go out in one write, as the log commits a connection's messages together.
+    fn on_outcomes(&mut self, first: Outcome) -> Step {
+        let outcomes = match &mut self.pending {
+            Some(pending) => ready_with(first, pending),
+            None => vec![first],
+        };
+        let mut frames = Vec::with_capacity(outcomes.len());
+        let mut step = ControlFlow::Continue(());
+        for (room, nonce, outcome) in outcomes {
+            self.session.send_done();
+            let answer = match outcome {
+                Ok(Accepted { id, seq, sent_at }) => ServerFrame::Ack { nonce, id, seq, sent_at: sent_at.0 },
+                // No answer is the honest answer: the client asks again with the same nonce.
+                Err(Rejected::Unknown) => {
+                    step = ControlFlow::Break(End::Close(CloseReason::Internal));
+                    continue;
+                }
+                Err(rejected) => refusal_frame(rejected.into(), Some(nonce), Some(room)),
+            };
+            frames.push(frame::text(&answer.to_json()));
         }
-        ControlFlow::Continue(())
+        self.outlet().send(frames);
+        step
     }
 
     fn reply(&self, frame: &ServerFrame) {
@@ -439,11 +449,7 @@ impl<I: Inlet> Connection<I> {
     }
 
     fn refuse(&self, refusal: Refusal, nonce: Option<String>, room: Option<String>) {
-        metrics::counter!("twitchy_refused_total", "code" => refusal.code.as_str()).increment(1);
-        let Refusal { code, detail, retry_after, .. } = refusal;
-        let retry_after_ms =
-            retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1));
-        self.reply(&ServerFrame::Error { code, detail, nonce, room, retry_after_ms });
+        self.reply(&refusal_frame(refusal, nonce, room));
     }
 
     /// Says goodbye and waits until the other side has seen it; otherwise the reset could overtake the close frame.
@@ -459,6 +465,14 @@ impl<I: Inlet> Connection<I> {
         self.outlet().goodbye(frame::whole(frame::Opcode::Close, payload.as_ref().map_or(&[], |code| code)));
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.outlet().written_to(0)).await;
     }
+}
+
+/// A refusal as its client is told it; counted.
+fn refusal_frame(refusal: Refusal, nonce: Option<String>, room: Option<String>) -> ServerFrame {
+    metrics::counter!("twitchy_refused_total", "code" => refusal.code.as_str()).increment(1);
+    let Refusal { code, detail, retry_after, .. } = refusal;
+    let retry_after_ms = retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1));
+    ServerFrame::Error { code, detail, nonce, room, retry_after_ms }
 }
 
 /// What came meanwhile is gone, as where a channel is subscribed to only now.

@@ -1,10 +1,11 @@
 //! Gateway: connections that stay open.
 //!
 //! [`session`] is the state machine of one connection, without I/O: frames in, actions out. [`connection`] drives it, a
-//! small task each, and reads what the client says; [`shard`]s write what the rooms publish, one task a core, through each
-//! connection's [`outlet`]. Neither knows a socket; [`ws`] does, and [`socket`] sets it up. [`registry`] finds connections
-//! whose log-in ended, [`closing`] those whose room was closed.
+//! small task each, and reads what the client says; [`answers`] that are there together go out together; [`shard`]s write
+//! what the rooms publish, one task a core, through each connection's [`outlet`]. Neither knows a socket; [`ws`] does, and
+//! [`socket`] sets it up. [`registry`] finds connections whose log-in ended, [`closing`] those whose room was closed.
 
+mod answers;
 pub mod closing;
 pub mod connection;
 pub mod echo;

@@ -27,7 +27,7 @@ use tokio::time::Instant;
 /// work of some milliseconds.
 const PULL_BYTES_MAX: usize = 256 * 1024;
 /// Slices of one write: a full batch and the connection's own frames before it.
-const SLICES_MAX: usize = 24;
+pub(super) const SLICES_MAX: usize = 24;
 /// So much of a connection's own frames may wait for its socket; above it its requests are no longer read. The answers to
 /// 64 KiB of requests are a few times that, and one resume may add its replay.
 pub const OWN_BYTES_MAX: usize = 64 * 1024;

@@ -137,6 +137,10 @@ async fn one_turn_is_one_write_and_what_is_ones_own_goes_out_at_once() {
     assert_eq!(viewer.wire.writes.load(Ordering::Relaxed) - before, 1);
     viewer.outlet().send([frame::text("ack")]);
     assert_eq!(viewer.wire.frames(), ["ack"]);
+    let before = viewer.wire.writes.load(Ordering::Relaxed);
+    viewer.outlet().send(lines(0..10).iter().map(|ack| frame::text(ack)));
+    assert_eq!(viewer.wire.frames(), lines(0..10));
+    assert_eq!(viewer.wire.writes.load(Ordering::Relaxed) - before, 1, "acks that are there together");
 }
 
 #[tokio::test(start_paused = true)]
