@@ -8,7 +8,7 @@
 use super::{
     number,
     peers::{Kind, Place},
-    play::{Report, Wish, play},
+    play::{HOLDS_P99_MS, HOLDS_SHARE, Report, Wish, play},
     publish, unknown,
 };
 use crate::{
@@ -30,9 +30,6 @@ const STEPS: [f64; 6] = [0.1, 0.25, 0.5, 0.65, 0.8, 1.0];
 const DELIVERIES: f64 = 1.5e6;
 /// Of each step, before anything counts.
 pub(super) const WARM_SECONDS: f64 = 5.0;
-/// A step holds if so much of what is offered is accepted, and acked within this time at p99.
-const HOLDS_SHARE: f64 = 0.95;
-const HOLDS_P99_MS: f64 = 1_000.0;
 
 #[derive(Debug, PartialEq)]
 pub(super) struct Options {
@@ -82,10 +79,7 @@ struct Step {
 
 impl Step {
     fn holds(&self) -> bool {
-        let of = |path: &str| self.report.get(path);
-        of("/window/accepted_per_second") >= HOLDS_SHARE * of("/window/offered_per_second")
-            && of("/window/offered_per_second") >= HOLDS_SHARE * self.rate
-            && of("/latencies_ms/due_to_ack/p99") <= HOLDS_P99_MS
+        self.report.keeps_up_with(self.rate)
     }
 
     fn cpu(&self) -> f64 {

@@ -25,7 +25,19 @@ pub(super) struct Wish {
 #[derive(Clone, Debug)]
 pub(super) struct Report(Value);
 
+/// A server keeps up with a rate if so much of it is offered, so much of that accepted, and acked within this time at p99.
+pub(super) const HOLDS_SHARE: f64 = 0.95;
+pub(super) const HOLDS_P99_MS: f64 = 1_000.0;
+
 impl Report {
+    /// Was what is offered at this rate taken in, and soon?
+    pub(super) fn keeps_up_with(&self, rate: f64) -> bool {
+        let offered = self.get("/window/offered_per_second");
+        self.get("/window/accepted_per_second") >= HOLDS_SHARE * offered
+            && offered >= HOLDS_SHARE * rate
+            && self.get("/latencies_ms/due_to_ack/p99") <= HOLDS_P99_MS
+    }
+
     /// A number in it, by its path; 0 where there is none.
     pub(super) fn get(&self, path: &str) -> f64 {
         self.number(path).unwrap_or(0.0)

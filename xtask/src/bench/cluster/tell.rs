@@ -1,10 +1,13 @@
 //! What the bench of the cluster says: tables for `docs/performance.md`, and the inputs that `docs/capacity.md` reckons with.
 
 use super::{
-    HOLDS_LAG_SECONDS, HOLDS_P99_MS, HOLDS_SHARE, HOLDS_SLOPE, QUIET_RATE, QUIET_VIEWERS, RATES, ROLES, Step,
+    HOLDS_LAG_SECONDS, HOLDS_SLOPE, QUIET_RATE, QUIET_VIEWERS, RATES, ROLES, Step,
     parts::{Idle, Joins, Return},
 };
-use crate::bench::mission::RATE;
+use crate::bench::{
+    mission::RATE,
+    play::{HOLDS_P99_MS, HOLDS_SHARE},
+};
 use std::fmt::Write as _;
 
 /// All that was found.
