@@ -18,8 +18,8 @@ use std::{
     time::Duration,
 };
 
-/// What the settings say; 0 means none.
-#[derive(Clone, Copy, Debug)]
+/// What the settings say; 0 means none, which is the default.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     /// Messages of one user a second, in the long run.
     pub user_messages_per_second: f64,

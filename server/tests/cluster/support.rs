@@ -391,16 +391,7 @@ impl Process {
 }
 
 async fn say(room: &Arc<Room>, pressure: f64, nonce: &str, text: &str) -> Result<Accepted, Rejected> {
-    let limits = Limits::new(limits::Options {
-        user_messages_per_second: 0.0,
-        user_message_burst: 0,
-        bot_messages_per_second: 0.0,
-        bot_message_burst: 0,
-        previews_per_address_per_second: 0,
-        requests_per_address_per_second: 0,
-        connections_per_address: 0,
-        connections: 0,
-    });
+    let limits = Limits::new(limits::Options::default());
     limits.pace.pressure.set(pressure);
     let now = Millis(NOW);
     let draft = Draft { room: room.id(), ..draft(Some(nonce), text) };

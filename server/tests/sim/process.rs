@@ -280,16 +280,7 @@ async fn boot(
             None
         });
     }
-    let limits = Arc::new(Limits::new(limits::Options {
-        user_messages_per_second: 0.0,
-        user_message_burst: 0,
-        bot_messages_per_second: 0.0,
-        bot_message_burst: 0,
-        previews_per_address_per_second: 0,
-        requests_per_address_per_second: 0,
-        connections_per_address: 0,
-        connections: 0,
-    }));
+    let limits = Arc::new(Limits::new(limits::Options::default()));
     let emotes = Emotes::new(rooms.emotes().clone(), store.clone(), Arc::default());
     let rules = Rules {
         preset: sim.plan.rooms.clone(),
