@@ -52,8 +52,9 @@ Usage: cargo xtask COMMAND
   bench [--quick] [--rounds N] [--only NAMES]
                              Twitchy beside other servers under the same load, a quarter of an hour (--quick: two
                              minutes); NAMES of twitchy,nats,ws,socketio,axum; results in target/bench
-  bench mission [--scale S] [--seconds N]
-                             How much of the whole mission this machine carries, and what the rest would take
+  bench mission [--scale S] [--seconds N] [--gateways N]
+                             How much of the whole mission this machine carries, and what the rest would take: with
+                             one process, or with N gateways over Kafka and Cassandra
   bench targets [--only NAMES]
                              What the server is meant to reach, and whether it does here; eight minutes; NAMES of
                              latency,ack,idle,storm,joins,stalled,hot

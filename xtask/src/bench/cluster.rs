@@ -114,8 +114,10 @@ fn next_rate(steps: &[Step]) -> Option<f64> {
 }
 
 /// All processes at work. Ours are dropped first, as they are declared first.
-struct Stage<'a> {
+pub(super) struct Stage<'a> {
     workspace: &'a Workspace,
+    /// What all of ours are given.
+    settings: Vec<(String, String)>,
     a: Server,
     b: Server,
     persister: Server,
@@ -123,7 +125,7 @@ struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
-    fn start(workspace: &'a Workspace) -> Result<Self> {
+    pub(super) fn start(workspace: &'a Workspace) -> Result<Self> {
         let servers = Servers::start(workspace, Purpose::Measuring)?;
         let setting = |name: &str, value: &str| (format!("TWITCHY_{name}"), value.to_owned());
         let settings = vec![
@@ -138,21 +140,29 @@ impl<'a> Stage<'a> {
             // Of accounts that are gone with the run.
             setting("AUTH__SECRET", &"0123456789abcdef".repeat(4)),
         ];
-        let program = workspace.path("target/release/twitchy").display().to_string();
-        check(workspace.command(&program).arg("migrate").envs(settings.clone()))?;
-        let start = |name: &'static str, role: &str| {
-            let address = free_address()?;
-            let folder = empty_folder(workspace, &format!("data-{}", address.port()))?;
-            let (listen, data) = (address.to_string(), folder.join("data").display().to_string());
-            let words = [&program, "serve", "--listen", &listen, "--data", &data].map(str::to_owned);
-            let mut variables = settings.clone();
-            variables.push(setting("ROLES", role));
-            let program = Program { name, words: words.into(), variables, core: None };
-            program.start(workspace, address, folder, Ready::Says)
-        };
+        check(workspace.command(program(workspace)).arg("migrate").envs(settings.clone()))?;
+        let start = |name, role| start(workspace, &settings, name, role);
         let (a, b) = (start(ROLES[0], "gateway")?, start(ROLES[1], "gateway")?);
         let persister = start(ROLES[2], "persist")?;
-        Ok(Self { workspace, a, b, persister, servers })
+        Ok(Self { workspace, settings, a, b, persister, servers })
+    }
+
+    /// One more gateway; it ends when it is dropped.
+    pub(super) fn gateway(&self) -> Result<Server> {
+        start(self.workspace, &self.settings, "gateway", "gateway")
+    }
+
+    /// Writers and viewers at all gateways, also at these; they are watched first, then the other three of [`ROLES`].
+    pub(super) fn all_with(&self, more: &[Server]) -> Result<Target> {
+        let gateways = || [&self.a, &self.b].into_iter().chain(more);
+        let target = self.target()?;
+        let watched = gateways().map(|gateway| ("gateway", gateway.pid()));
+        Ok(Target {
+            urls: gateways().map(Server::url).collect(),
+            write: None,
+            pids: watched.chain(target.pids.iter().skip(2).copied()).collect(),
+            ..target
+        })
     }
 
     /// Writers at A, viewers at B, and everybody watched.
@@ -220,7 +230,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Waits until the store has everything.
-    fn settle(&self) -> Result<()> {
+    pub(super) fn settle(&self) -> Result<()> {
         let begin = Instant::now();
         let failed = |what: String| Failure::Answer { line: "the persister".into(), what };
         while begin.elapsed() < SETTLE_MAX {
@@ -235,6 +245,27 @@ impl<'a> Stage<'a> {
         }
         Err(failed(format!("is still behind after {} s", SETTLE_MAX.as_secs())))
     }
+}
+
+fn program(workspace: &Workspace) -> String {
+    workspace.path("target/release/twitchy").display().to_string()
+}
+
+/// Starts one of our processes.
+fn start(
+    workspace: &Workspace,
+    settings: &[(String, String)],
+    name: &'static str,
+    role: &str,
+) -> Result<Server> {
+    let address = free_address()?;
+    let folder = empty_folder(workspace, &format!("data-{}", address.port()))?;
+    let (listen, data) = (address.to_string(), folder.join("data").display().to_string());
+    let words = [&program(workspace), "serve", "--listen", &listen, "--data", &data].map(str::to_owned);
+    let mut variables = settings.to_vec();
+    variables.push(("TWITCHY_ROLES".to_owned(), role.to_owned()));
+    let program = Program { name, words: words.into(), variables, core: None };
+    program.start(workspace, address, folder, Ready::Says)
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {

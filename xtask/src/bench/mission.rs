@@ -1,22 +1,26 @@
 //! The whole mission on this machine: viewers in all rooms on `auto`, as many messages in as are to come at the peak, and
 //! what that says of 150,000 viewers.
 //!
-//! One process with the embedded engines has all viewers that its open files allow. Rates rise step by step until one does
+//! One process with the embedded engines has all viewers that its open files allow; `--gateways N` are so many processes over
+//! the real Kafka and Cassandra, each with as many. Rates rise step by step until one does
 //! not hold; from the costs of accepting, of a viewer, and of a delivery follows what the peak would take. What is
 //! measured and what is arithmetic is told apart.
 
 use super::{
+    cluster::Stage,
     number,
     peers::{Kind, Place},
-    play::{HOLDS_P99_MS, HOLDS_SHARE, Report, Wish, play},
-    publish, unknown,
+    play::{HOLDS_P99_MS, HOLDS_SHARE, Report, Wish, play, play_at},
+    publish,
+    server::Server,
+    unknown,
 };
 use crate::{
     failure::{Failure, Result},
     note,
     process::Workspace,
 };
-use std::{fmt::Write as _, fs};
+use std::{fmt::Write as _, fs, ops::RangeInclusive};
 
 /// The peak of the mission.
 pub(super) const RATE: f64 = 41_667.0;
@@ -24,6 +28,8 @@ const ROOMS: f64 = 3.0;
 const VIEWERS: f64 = 150_000.0;
 /// Viewers at a scale of 1: below the 16,000 that 20,000 open files leave.
 const VIEWERS_HERE: f64 = 15_000.0;
+/// A cluster of one gateway is none, and 150,000 viewers fit ten.
+const GATEWAYS: RangeInclusive<usize> = 2..=10;
 /// Parts of the peak that are tried, in turn.
 const STEPS: [f64; 6] = [0.1, 0.25, 0.5, 0.65, 0.8, 1.0];
 /// Deliveries a second where everything goes to everyone.
@@ -37,21 +43,28 @@ pub(super) struct Options {
     pub(super) scale: f64,
     /// Of each step.
     pub(super) seconds: u32,
+    /// Over Kafka and Cassandra; none: one process with everything inside.
+    pub(super) gateways: Option<usize>,
 }
 
 impl Options {
     pub(super) fn parse(arguments: &[String]) -> Result<Self> {
-        let mut options = Self { scale: 1.0, seconds: 20 };
+        let mut options = Self { scale: 1.0, seconds: 20, gateways: None };
         let mut rest = arguments.iter();
         while let Some(flag) = rest.next() {
             match flag.as_str() {
                 "--scale" => options.scale = number(flag, rest.next())?,
                 "--seconds" => options.seconds = number(flag, rest.next())?,
+                "--gateways" => options.gateways = Some(number(flag, rest.next())?),
                 other => return Err(unknown(other)),
             }
         }
         if !(options.scale > 0.0 && options.scale <= 1.0) || options.seconds < 8 {
             return Err(Failure::Usage("`--scale` is from 0 to 1, `--seconds` at least 8".into()));
+        }
+        if options.gateways.is_some_and(|gateways| !GATEWAYS.contains(&gateways)) {
+            let (least, most) = (GATEWAYS.start(), GATEWAYS.end());
+            return Err(Failure::Usage(format!("`--gateways` is from {least} to {most}")));
         }
         Ok(options)
     }
@@ -75,6 +88,8 @@ pub(super) fn scenario(viewers: f64, rate: f64, seconds: u32, feed: &str) -> Str
 struct Step {
     rate: f64,
     report: Report,
+    /// The first so many processes of the report; behind them are the persister, Kafka and Cassandra.
+    gateways: usize,
 }
 
 impl Step {
@@ -82,19 +97,29 @@ impl Step {
         self.report.keeps_up_with(self.rate)
     }
 
+    fn cores(&self, processes: impl Iterator<Item = usize>) -> f64 {
+        processes.map(|process| self.report.get(&format!("/processes/{process}/cores"))).sum()
+    }
+
+    /// Of the processes that have the viewers.
     fn cpu(&self) -> f64 {
-        self.report.get("/processes/0/cores")
+        self.cores(0..self.gateways)
+    }
+
+    /// Of the three others, where there are others.
+    fn others(&self) -> f64 {
+        self.cores(self.gateways..self.gateways + 3)
     }
 }
 
 pub(super) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    super::build(workspace, super::Engines::Embedded)?;
-    let viewers = VIEWERS_HERE * options.scale;
+    let ground = Ground::prepare(workspace, options.gateways)?;
+    let viewers = VIEWERS_HERE * options.scale * ground.processes();
     let mut text = String::new();
     let mut held: Option<Step> = None;
     let mut first_that_fails = None;
     for part in STEPS {
-        let step = play_step(workspace, viewers, RATE * part, options.seconds, "auto", "auto")?;
+        let step = ground.play(viewers, RATE * part, options.seconds, "auto", "auto")?;
         let _ = writeln!(text, "{}", line(&step, "auto", viewers));
         if !step.holds() {
             first_that_fails = Some(step);
@@ -104,41 +129,89 @@ pub(super) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     }
     let rate = held.as_ref().map_or(RATE * STEPS[0], |step| step.rate);
     // The same without the viewers is what accepting alone costs; the rest is theirs.
-    let alone = play_step(workspace, ROOMS, rate, options.seconds, "full", "alone")?;
+    let alone = ground.play(ROOMS, rate, options.seconds, "full", "alone")?;
     let _ = writeln!(text, "{}", line(&alone, "full", ROOMS));
     // Everything to everyone, at a rate that one core can send.
     let full_rate = (DELIVERIES / viewers.max(1.0) * ROOMS).clamp(ROOMS, rate);
-    let full = play_step(workspace, viewers, full_rate, options.seconds, "full", "full")?;
+    let full = ground.play(viewers, full_rate, options.seconds, "full", "full")?;
     let _ = writeln!(text, "{}", line(&full, "full", viewers));
     let report = tell(&text, held.as_ref(), first_that_fails.as_ref(), &alone, &full, viewers);
-    publish(workspace, "mission.md", &report)
+    publish(workspace, ground.report(), &report)
 }
 
-fn play_step(
-    workspace: &Workspace,
-    viewers: f64,
-    rate: f64,
-    seconds: u32,
-    feed: &str,
-    name: &str,
-) -> Result<Step> {
-    note(&format!("{viewers:.0} viewers on `{feed}`, {rate:.0} messages a second"));
-    let folder = workspace.path("target/bench");
-    fs::create_dir_all(&folder).map_err(|source| Failure::file(&folder, source))?;
-    let path = folder.join("mission.toml");
-    fs::write(&path, scenario(viewers, rate, seconds, feed))
-        .map_err(|source| Failure::file(&path, source))?;
-    let place = Place { workspace, core: None, config: None };
-    let server = place.start(Kind::Twitchy)?;
-    let wish = Wish { out: format!("mission-{name}-{rate:.0}"), ..Wish::default() };
-    let report = play(workspace, &path.display().to_string(), Kind::Twitchy, &server, &wish)?;
-    Ok(Step { rate, report })
+/// What is played on.
+enum Ground<'a> {
+    /// Everything in one process, a new one for each step.
+    One(&'a Workspace),
+    /// The same processes for all steps; those of `more` are gateways beside the stage's own two.
+    Cluster { workspace: &'a Workspace, more: Vec<Server>, stage: Box<Stage<'a>> },
+}
+
+impl<'a> Ground<'a> {
+    fn prepare(workspace: &'a Workspace, gateways: Option<usize>) -> Result<Self> {
+        let Some(gateways) = gateways else {
+            super::build(workspace, super::Engines::Embedded)?;
+            return Ok(Self::One(workspace));
+        };
+        crate::servers::provide_tools()?;
+        super::build(workspace, super::Engines::All)?;
+        let stage = Box::new(Stage::start(workspace)?);
+        let more = (*GATEWAYS.start()..gateways).map(|_| stage.gateway()).collect::<Result<_>>()?;
+        Ok(Self::Cluster { workspace, more, stage })
+    }
+
+    /// How many have viewers.
+    #[allow(clippy::cast_precision_loss)] // ten at most
+    fn processes(&self) -> f64 {
+        self.gateways() as f64
+    }
+
+    fn gateways(&self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Cluster { more, .. } => GATEWAYS.start() + more.len(),
+        }
+    }
+
+    fn report(&self) -> &'static str {
+        match self {
+            Self::One(_) => "mission.md",
+            Self::Cluster { .. } => "mission-cluster.md",
+        }
+    }
+
+    fn play(&self, viewers: f64, rate: f64, seconds: u32, feed: &str, name: &str) -> Result<Step> {
+        note(&format!("{viewers:.0} viewers on `{feed}`, {rate:.0} messages a second"));
+        let workspace = match self {
+            Self::One(workspace) | Self::Cluster { workspace, .. } => workspace,
+        };
+        let folder = workspace.path("target/bench");
+        fs::create_dir_all(&folder).map_err(|source| Failure::file(&folder, source))?;
+        let path = folder.join("mission.toml");
+        fs::write(&path, scenario(viewers, rate, seconds, feed))
+            .map_err(|source| Failure::file(&path, source))?;
+        let (path, out) = (path.display().to_string(), format!("mission-{name}-{rate:.0}"));
+        let wish = Wish { out, ..Wish::default() };
+        let report = match self {
+            Self::One(_) => {
+                let server = Place { workspace, core: None, config: None }.start(Kind::Twitchy)?;
+                play(workspace, &path, Kind::Twitchy, &server, &wish)?
+            }
+            Self::Cluster { more, stage, .. } => {
+                let report = play_at(workspace, &path, &stage.all_with(more)?, &wish, &mut || ())?;
+                // What the store has not taken yet would be the next step's work.
+                stage.settle()?;
+                report
+            }
+        };
+        Ok(Step { rate, report, gateways: self.gateways() })
+    }
 }
 
 fn line(step: &Step, feed: &str, viewers: f64) -> String {
     let of = |path: &str| step.report.get(path);
     format!(
-        "| {viewers:.0} `{feed}` | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} | {:.2} | {:.2} | {:.1} | {} |",
+        "| {viewers:.0} `{feed}` | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} | {:.2} | {} | {:.2} | {:.1} | {} |",
         of("/window/offered_per_second"),
         of("/window/accepted_per_second"),
         of("/window/refused_per_second"),
@@ -146,6 +219,7 @@ fn line(step: &Step, feed: &str, viewers: f64) -> String {
         of("/latencies_ms/due_to_ack/p99"),
         of("/latencies_ms/due_to_shown/p99"),
         step.cpu(),
+        if step.gateways == 1 { "–".to_owned() } else { format!("{:.2}", step.others()) },
         of("/window/generator_cores"),
         of("/window/shown_per_second") * of("/window/bytes_per_message") * 8.0 / 1e6,
         if step.holds() { "yes" } else { "no" },
@@ -157,11 +231,19 @@ fn limit(step: &Step) -> String {
     let cores = step.report.get("/machine/cores").max(1.0);
     let (server, load) = (step.cpu(), step.report.get("/window/generator_cores"));
     let refused = step.report.get("/window/refused_per_second");
-    let processor = if server + load > 0.85 * cores {
-        format!("the processor: {server:.2} of {cores:.0} cores are the server's, {load:.2} the generator's")
+    let others = step.others();
+    let beside = if step.gateways == 1 {
+        String::new()
+    } else {
+        format!(", {others:.2} those of persister, Kafka and Cassandra")
+    };
+    let processor = if server + others + load > 0.85 * cores {
+        format!(
+            "the processor: {server:.2} of {cores:.0} cores are the server's{beside}, {load:.2} the generator's"
+        )
     } else {
         format!(
-            "not the processor (server {server:.2} cores, generator {load:.2}): the order of commits, or other work on the machine"
+            "not the processor ({server:.2} cores are the server's{beside}, {load:.2} the generator's): the order of commits, or other work on the machine"
         )
     };
     format!("{processor}; refused {refused:.0}/s")
@@ -175,10 +257,14 @@ fn tell(
     full: &Step,
     viewers: f64,
 ) -> String {
+    let who = match alone.gateways {
+        1 => "one process".to_owned(),
+        gateways => format!("{gateways} gateways, a persister, a broker and a database node"),
+    };
     let mut text = format!(
-        "| viewers, feed | offered/s | accepted/s | refused/s | shown/s | ack p99 ms | shown p99 ms | server's cores | generator's | Mbit/s | holds |\n\
-         |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|\n{steps}\n\
-         Measured with one process on {}, which the generator shares; a step holds if {:.0}% is accepted and acked within {HOLDS_P99_MS:.0} ms at p99.\n\n",
+        "| viewers, feed | offered/s | accepted/s | refused/s | shown/s | ack p99 ms | shown p99 ms | server's cores | persister's, Kafka's, Cassandra's | generator's | Mbit/s | holds |\n\
+         |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|\n{steps}\n\
+         Measured with {who} on {}, which the generator shares; a step holds if {:.0}% is accepted and acked within {HOLDS_P99_MS:.0} ms at p99.\n\n",
         alone.report.machine(),
         HOLDS_SHARE * 100.0
     );
@@ -196,13 +282,20 @@ fn tell(
         / viewers.max(1.0);
     let delivery = (full.cpu() - accept * full.report.get("/window/accepted_per_second")).max(0.0)
         / full.report.get("/window/shown_per_second").max(1.0);
+    let beside = if alone.gateways == 1 {
+        String::new()
+    } else {
+        let beside = alone.others() / alone.report.get("/window/accepted_per_second").max(1.0);
+        let (here, peak) = (beside * 1e6, beside * RATE);
+        format!("| persister, Kafka, Cassandra | {here:.1} CPU-s per million | {peak:.1} cores |\n")
+    };
     let all = RATE / ROOMS * VIEWERS;
     let full_bytes = full.report.get("/window/bytes_per_message");
     let _ = write!(
         text,
         "Arithmetic from these figures, for {RATE:.0} messages a second and {VIEWERS:.0} viewers (generator and network cards not counted):\n\n\
          | | measured here | at the peak |\n|---|--:|--:|\n\
-         | accepting | {:.1} CPU-s per million | {:.1} cores |\n\
+         | accepting | {:.1} CPU-s per million | {:.1} cores |\n{beside}\
          | a viewer on `auto` | {:.1} CPU-µs and {:.1} kB a second | {:.1} cores, {:.1} Gbit/s |\n\
          | everything to everyone | {:.3} CPU-s per million at {:.1} messages a read, {full_bytes:.0} bytes each | {:.2} billion a second: {:.0} cores, {:.0} Gbit/s |\n",
         accept * 1e6,
@@ -232,7 +325,7 @@ mod tests {
             "latencies_ms": { "due_to_ack": { "p99": 10.0 } },
             "processes": [{ "cores": cores }],
         });
-        Step { rate, report: Report::of(report) }
+        Step { rate, report: Report::of(report), gateways: 1 }
     }
 
     #[test]
@@ -251,6 +344,28 @@ mod tests {
         assert!(text.contains("| accepting | 100.0 CPU-s per million | 4.2 cores |"), "{text}");
         assert!(text.contains("5000.0 CPU-µs and 100.0 kB a second | 750.0 cores, 120.0 Gbit/s"), "{text}");
         assert!(text.contains("2.08 billion a second: 2083 cores, 1667 Gbit/s"), "{text}");
+    }
+
+    #[test]
+    fn of_a_cluster_gateways_and_what_they_stand_on_are_told_apart() {
+        let report = json!({
+            "window": { "accepted_per_second": 1_000.0 },
+            "processes": [{ "cores": 0.1 }, { "cores": 0.2 }, { "cores": 0.05 }, { "cores": 0.2 }, { "cores": 0.25 }],
+        });
+        let step = || Step { rate: 1_000.0, report: Report::of(report.clone()), gateways: 2 };
+        assert!((step().cpu() - 0.3).abs() < 1e-9 && (step().others() - 0.5).abs() < 1e-9);
+        let text = tell("", Some(&step()), None, &step(), &step(), 100.0);
+        assert!(text.contains("with 2 gateways, a persister, a broker and a database node on"), "{text}");
+        assert!(text.contains("| accepting | 300.0 CPU-s per million | 12.5 cores |"), "{text}");
+        assert!(
+            text.contains("| persister, Kafka, Cassandra | 500.0 CPU-s per million | 20.8 cores |"),
+            "{text}"
+        );
+        assert!(
+            limit(&step()).contains("0.50 those of persister, Kafka and Cassandra"),
+            "{}",
+            limit(&step())
+        );
     }
 
     #[test]

@@ -144,6 +144,8 @@ mod tests {
             "--rounds 0",
             "crates --quick",
             "mission --scale 0",
+            "mission --gateways 1",
+            "mission --gateways 11",
             "cluster --seconds 9",
             "cluster up",
             "--only ,",
