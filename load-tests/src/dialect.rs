@@ -54,6 +54,9 @@ pub enum Step {
     Expect(String),
 }
 
+/// A prime, so that every line has its turn.
+const LINES_STEP: usize = 7_919;
+
 /// Words as people write them, for messages of any length.
 const FILLER: [&str; 8] = [
     "did you see that, what a play",
@@ -65,6 +68,14 @@ const FILLER: [&str; 8] = [
     "i have been here for hours and regret nothing",
     "first time in this chat, it moves fast",
 ];
+
+/// One of these lines, with its mark at the end.
+pub fn line(stamp: stamp::Stamp, lines: &[String]) -> String {
+    // Neighbours are far apart in the list, where one line often follows from the one before.
+    let at = (stamp.number as usize).wrapping_mul(LINES_STEP) % lines.len().max(1);
+    let line = lines.get(at).map(String::as_str).unwrap_or_default();
+    format!("{line} {}", stamp::write(stamp))
+}
 
 /// A message of this many bytes, with its mark at the end.
 pub fn text(stamp: stamp::Stamp, bytes: usize) -> String {
@@ -137,6 +148,20 @@ mod tests {
             assert_eq!((text.len(), first(&finder(), text.as_bytes())), (bytes, Some(stamp)), "{text}");
         }
         assert_eq!(text(stamp, 0).len(), stamp::LEN);
+    }
+
+    #[test]
+    fn every_line_has_its_turn_and_its_mark() {
+        let lines: Vec<String> = (0..100).map(|n| format!("line {n} ends")).collect();
+        let said: std::collections::BTreeSet<String> = (0..100)
+            .map(|number| {
+                let stamp = Stamp { number, due: 9 };
+                let text = line(stamp, &lines);
+                assert_eq!(first(&finder(), text.as_bytes()), Some(stamp));
+                text.split_once(" @").expect("a blank before the mark").0.to_owned()
+            })
+            .collect();
+        assert_eq!(said.len(), lines.len());
     }
 
     #[test]

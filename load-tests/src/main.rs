@@ -7,6 +7,7 @@
 mod cost;
 mod dialect;
 mod engine;
+mod inflate;
 mod judge;
 mod machine;
 mod net;
@@ -122,6 +123,9 @@ fn run(play: &Play) -> Result<Report, String> {
     let mut scenario = Scenario::read(&play.scenario)?.scaled(play.scale);
     if let Some(seconds) = play.seconds {
         scenario = scenario.shortened(seconds);
+    }
+    if scenario.under_way.is_some() && play.processes > 1 {
+        return Err("a closed loop has one process".to_owned());
     }
     let read_at = addresses(&play.urls)?;
     let write_at = if play.write.is_empty() { read_at.clone() } else { addresses(&play.write)? };

@@ -28,6 +28,10 @@ pub struct Plan {
     /// The number of this worker's first message.
     pub first_number: u32,
     pub text_bytes: usize,
+    /// What is said instead of words of that length, as it stands in JSON.
+    pub lines: Vec<String>,
+    /// So many messages are always under way, each until all viewers have it; none: rates are followed.
+    pub under_way: Option<usize>,
     pub warm_seconds: f64,
     pub seconds: f64,
     pub connect_seconds_max: f64,
@@ -57,10 +61,21 @@ pub struct Crowd {
     pub history: u32,
     /// They read no faster than the plan's slow rate.
     pub slow: bool,
+    /// The share that asks for compressed messages, from 0 to 1.
+    pub compressed: f64,
     /// When they come; without it, before the begin.
     pub at: Option<f64>,
     /// Spread over so many seconds.
     pub within: f64,
+}
+
+impl Crowd {
+    /// Does the viewer of this number ask for compressed messages? They are spread among the others.
+    pub fn deflates(&self, number: usize) -> bool {
+        #[allow(clippy::cast_precision_loss)] // a number of viewers
+        let up_to = |number: usize| (number as f64 * self.compressed + 1e-9).floor();
+        up_to(number + 1) > up_to(number)
+    }
 }
 
 /// Connections of viewers that break, and come back.
@@ -112,6 +127,8 @@ pub struct Counts {
     /// Viewers that were told a gap, each counted once.
     pub fell: u64,
     pub bytes: u64,
+    /// So many more they would have been without compression.
+    pub saved: u64,
     /// Reads of the network that brought messages.
     pub reads: u64,
     /// Connections that the other side ended.
@@ -141,6 +158,7 @@ impl Counts {
             other.gaps,
             other.fell,
             other.bytes,
+            other.saved,
             other.reads,
             other.ended,
             other.failed,
@@ -155,6 +173,7 @@ impl Counts {
             &mut self.gaps,
             &mut self.fell,
             &mut self.bytes,
+            &mut self.saved,
             &mut self.reads,
             &mut self.ended,
             &mut self.failed,
@@ -247,6 +266,23 @@ impl Latencies {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_share_of_the_viewers_asks_for_compressed_messages() {
+        let crowd = |compressed| Crowd {
+            viewers: 10,
+            feed: "full".into(),
+            history: 0,
+            slow: false,
+            compressed,
+            at: None,
+            within: 0.0,
+        };
+        for (share, count) in [(0.0, 0), (0.3, 3), (0.5, 5), (1.0, 10)] {
+            let crowd = crowd(share);
+            assert_eq!((0..10).filter(|number| crowd.deflates(*number)).count(), count, "{share}");
+        }
+    }
 
     #[test]
     fn latencies_come_over_whole() {

@@ -58,6 +58,8 @@ struct Window {
     refused_per_second: f64,
     shown_per_second: f64,
     bytes_per_message: f64,
+    /// What came over the wire, of what it would have been without compression.
+    wire_share: f64,
     messages_per_read: f64,
     /// Cores that the generator kept busy. Near what it has, it is the limit.
     generator_cores: f64,
@@ -171,6 +173,7 @@ impl Report {
             refused_per_second: per(Counts::refused),
             shown_per_second: per(|c| c.shown),
             bytes_per_message: per(|c| c.bytes) * took / shown.max(1.0),
+            wire_share: per(|c| c.bytes) / (per(|c| c.bytes) + per(|c| c.saved)).max(1e-9),
             messages_per_read: shown / (per(|c| c.reads) * took).max(1.0),
             generator_cores: (last.generator_cpu - first.generator_cpu).max(0.0) / took,
         };
@@ -279,12 +282,13 @@ impl Report {
         let Latencies { due_to_ack: ack, due_to_shown: shown, .. } = self.latencies_ms;
         let mut text = format!(
             "{}: {} of {} connections, offered {offered_per_second:.0}/s, accepted {accepted_per_second:.0}/s, \
-             refused {refused_per_second:.0}/s, shown {shown_per_second:.0}/s ({:.1} messages a read, {:.0} bytes each)\n",
+             refused {refused_per_second:.0}/s, shown {shown_per_second:.0}/s ({:.1} messages a read, {:.0} bytes each{})\n",
             self.scenario,
             self.connected,
             self.viewers + self.writers,
             self.window.messages_per_read,
-            self.window.bytes_per_message
+            self.window.bytes_per_message,
+            self.compressed()
         );
         for (name, q) in [
             ("due -> acked", ack),
@@ -325,6 +329,14 @@ impl Report {
         text + &self.verdict() + "\n"
     }
 
+    /// What compression made of the bytes, if there was any.
+    fn compressed(&self) -> String {
+        if self.counts.saved == 0 {
+            return String::new();
+        }
+        format!(" compressed, {:.1}% of what they were", self.window.wire_share * 100.0)
+    }
+
     fn verdict(&self) -> String {
         let Checks { clean, findings: f, unseen, unexplained, without_answer, .. } = &self.checks;
         format!(
@@ -355,7 +367,7 @@ impl Report {
             text,
             "| | |\n|---|--:|\n| viewers and writers connected | {} of {} in {:.1} s |\n| measured | {:.0} s |\n\
              | offered | {:.0}/s |\n| accepted | {:.0}/s |\n| refused | {:.0}/s |\n| shown, all viewers together | {:.0}/s |\n\
-             | bytes a shown message | {:.0} |\n| messages a read | {:.1} |\n\n",
+             | bytes a shown message | {:.0}{} |\n| messages a read | {:.1} |\n\n",
             self.connected,
             self.viewers + self.writers,
             self.connect_seconds,
@@ -365,6 +377,7 @@ impl Report {
             w.refused_per_second,
             w.shown_per_second,
             w.bytes_per_message,
+            self.compressed(),
             w.messages_per_read
         );
         text += "| latency, ms | count | p50 | p90 | p99 | p99.9 | max |\n|---|--:|--:|--:|--:|--:|--:|\n";

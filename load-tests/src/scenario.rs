@@ -11,7 +11,7 @@ use serde::Deserialize;
 use std::{
     fs,
     net::{Ipv4Addr, SocketAddrV4},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// Viewers of one worker: a process may open 20,000 files on usual machines.
@@ -23,6 +23,10 @@ const SECONDS_MAX: f64 = 30.0 * 86_400.0;
 const VIEWERS_MAX: usize = 1_000_000;
 /// More than any machine writes.
 const RATE_MAX: f64 = 10_000_000.0;
+/// Messages of a closed loop; more are no different.
+const UNDER_WAY_MAX: usize = 4_096;
+/// Bytes of a line, so that it is a message with its mark behind it, whatever a style makes of it.
+const LINE_BYTES_MAX: usize = 120;
 /// The numbers of one worker's messages; with 32 workers they stay apart.
 const NUMBERS_OF_WORKER: u32 = 1 << 27;
 
@@ -45,6 +49,14 @@ pub struct Scenario {
     #[serde(default = "text_bytes")]
     pub text_bytes: usize,
     /// Connections that may be opening at the same time, in all.
+    /// Files of styles' golden cases, beside this one, whose lines (what people really type) are said instead.
+    #[serde(default)]
+    pub golden: Vec<PathBuf>,
+    /// What was found in them, as it stands in JSON.
+    #[serde(skip)]
+    pub lines: Vec<String>,
+    /// A closed loop instead of rates: so many messages are always under way, each until every viewer has it.
+    pub under_way: Option<usize>,
     #[serde(default = "opening_max")]
     pub opening_max: usize,
     /// What slow viewers read a second; 0: nothing until the end.
@@ -62,7 +74,8 @@ pub struct RoomPart {
     /// Empty: the server's first room that no other part names, and so on.
     #[serde(default)]
     pub slug: String,
-    /// `[second, messages a second]`; straight lines between.
+    /// `[second, messages a second]`; straight lines between. Empty in a closed loop.
+    #[serde(default)]
     pub rate: Vec<(f64, f64)>,
     #[serde(default)]
     pub viewers: usize,
@@ -73,6 +86,9 @@ pub struct RoomPart {
     /// The share of the viewers that read slowly, from 0 to 1.
     #[serde(default)]
     pub slow: f64,
+    /// The share of the viewers that asks for compressed messages, from 0 to 1.
+    #[serde(default)]
+    pub compressed: f64,
     #[serde(default)]
     pub joins: Vec<Join>,
 }
@@ -103,6 +119,16 @@ fn feed() -> String {
     "full".to_owned()
 }
 
+/// What people typed in these golden cases, as it stands in JSON.
+fn said_in(golden: &str) -> impl Iterator<Item = String> {
+    let lines = golden.lines().filter_map(|line| line.strip_prefix("in: "));
+    let short = lines.filter(|line| line.len() <= LINE_BYTES_MAX && !line.trim().is_empty());
+    short.filter_map(|line| {
+        let quoted = serde_json::to_string(line).ok()?;
+        Some(quoted.strip_prefix('"')?.strip_suffix('"')?.to_owned())
+    })
+}
+
 /// Where a scenario is played.
 #[derive(Clone, Debug)]
 pub struct Stage {
@@ -122,8 +148,16 @@ impl Scenario {
     pub fn read(path: &Path) -> Result<Self, String> {
         let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
         let text = fs::read_to_string(path).map_err(|e| told(&e))?;
-        let scenario: Self = toml::from_str(&text).map_err(|e| told(&e))?;
+        let mut scenario: Self = toml::from_str(&text).map_err(|e| told(&e))?;
         scenario.check().map_err(|e| told(&e))?;
+        for file in &scenario.golden {
+            let file = path.parent().unwrap_or(Path::new("")).join(file);
+            let text = fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
+            scenario.lines.extend(said_in(&text));
+        }
+        if scenario.lines.is_empty() && !scenario.golden.is_empty() {
+            return Err(told(&"there are no lines in the golden files"));
+        }
         Ok(scenario)
     }
 
@@ -146,9 +180,14 @@ impl Scenario {
         if !self.kills.is_sorted_by(|a, b| a.at <= b.at) {
             return Err("kills are written in the order of time".to_owned());
         }
+        if let Some(under_way) = self.under_way {
+            self.check_closed(under_way)?;
+        }
         for room in &self.rooms {
             within("rooms.slow", room.slow, 1.0)?;
-            if room.rate.is_empty() || !room.rate.is_sorted_by(|a, b| a.0 <= b.0) {
+            within("rooms.compressed", room.compressed, 1.0)?;
+            if room.rate.is_empty() != self.under_way.is_some() || !room.rate.is_sorted_by(|a, b| a.0 <= b.0)
+            {
                 return Err("a room's rate has points in the order of time".to_owned());
             }
             for (at, rate) in &room.rate {
@@ -166,10 +205,31 @@ impl Scenario {
         if self.viewers() > VIEWERS_MAX {
             return Err(format!("more than {VIEWERS_MAX} viewers"));
         }
+        if self.writers == 0 && self.under_way.is_some() {
+            return Err("somebody has to write: writers is 0".to_owned());
+        }
         if self.writers == 0 && self.rooms.iter().flat_map(|room| &room.rate).any(|(_, rate)| *rate > 0.0) {
             return Err("somebody has to write: writers is 0".to_owned());
         }
         Ok(())
+    }
+
+    /// Who has a message is counted in one process, and everybody has to get it.
+    fn check_closed(&self, under_way: usize) -> Result<(), String> {
+        let [room] = self.rooms.as_slice() else {
+            return Err("a closed loop has one room".to_owned());
+        };
+        let all_get_all =
+            room.feed == "full" && room.slow <= 0.0 && room.joins.is_empty() && self.kills.is_empty();
+        if !all_get_all || !(1..=VIEWERS_OF_WORKER_MAX).contains(&room.viewers) {
+            return Err(format!(
+                "a closed loop has 1 to {VIEWERS_OF_WORKER_MAX} viewers, who are there all the time and read everything"
+            ));
+        }
+        match (1..=UNDER_WAY_MAX).contains(&under_way) {
+            true => Ok(()),
+            false => Err(format!("under_way is {under_way}; it has to be from 1 to {UNDER_WAY_MAX}")),
+        }
     }
 
     /// All viewers that ever come.
@@ -241,6 +301,7 @@ impl Scenario {
                             feed: room.feed.clone(),
                             history: room.history,
                             slow,
+                            compressed: room.compressed,
                             at,
                             within,
                         };
@@ -283,6 +344,9 @@ impl Scenario {
                     writers,
                     first_number,
                     text_bytes: self.text_bytes,
+                    // Only the first worker writes.
+                    lines: if worker == 0 { self.lines.clone() } else { Vec::new() },
+                    under_way: self.under_way,
                     warm_seconds: self.warm_seconds,
                     seconds: self.seconds,
                     connect_seconds_max: stage.connect_seconds_max,
@@ -382,6 +446,7 @@ mod tests {
             ("[[0, 1]]", "[[1, 1], [0, 1]]", "order"),
             ("[[0, 1]]", "[[0, 1]]\nfeed = 'loud'", "feed"),
             ("[[0, 1]]", "[[0, 1]]\nslow = 2", "slow"),
+            ("[[0, 1]]", "[[0, 1]]\ncompressed = 2", "compressed"),
             ("writers = 1", "writers = 1\nkills = [{ at = 2, share = 1, within = 0 }]", "kills"),
         ] {
             let scenario: Scenario = toml::from_str(&good.replace(from, to)).unwrap();
@@ -389,6 +454,30 @@ mod tests {
             assert!(told.contains(why), "{told}");
         }
         assert!(toml::from_str::<Scenario>(&good.replace("writers", "wirters")).is_err());
+    }
+
+    #[test]
+    fn a_closed_loop_is_one_room_whose_viewers_are_there_and_read_everything() {
+        let good = "about = ''\nseconds = 1\nwriters = 1\nunder_way = 64\n[[rooms]]\nviewers = 2\n";
+        assert!(toml::from_str::<Scenario>(good).unwrap().check().is_ok());
+        for (from, to, why) in [
+            ("under_way = 64", "under_way = 0", "under_way"),
+            ("viewers = 2", "", "closed loop"),
+            ("viewers = 2", "viewers = 2\nfeed = 'auto'", "closed loop"),
+            ("viewers = 2", "viewers = 2\nslow = 0.5", "closed loop"),
+            ("viewers = 2", "viewers = 2\nrate = [[0, 1]]", "rate"),
+            ("writers = 1", "writers = 0", "write"),
+        ] {
+            let told = toml::from_str::<Scenario>(&good.replace(from, to)).unwrap().check().unwrap_err();
+            assert!(told.contains(why), "{to}: {told}");
+        }
+    }
+
+    #[test]
+    fn lines_are_found_in_golden_cases_as_they_stand_in_json() {
+        let golden = "# in: no\nin: hi \"you\"\nseed: 1\nout: x\n\nin: \nin: a\\b\n";
+        assert_eq!(said_in(golden).collect::<Vec<_>>(), [r#"hi \"you\""#, r"a\\b"]);
+        assert_eq!(said_in(&format!("in: {}\n", "a".repeat(LINE_BYTES_MAX + 1))).count(), 0);
     }
 
     #[test]

@@ -21,6 +21,8 @@ const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
     pub code: u8,
+    /// Its content is compressed (RFC 7692).
+    pub compressed: bool,
     /// Where its content begins, and how long it is.
     pub begin: usize,
     pub len: usize,
@@ -52,7 +54,7 @@ pub fn head(bytes: &[u8]) -> Next {
     };
     match usize::try_from(len) {
         Ok(len) if second & 128 == 0 && len as u64 <= FRAME_BYTES_MAX => {
-            Next::Frame(Head { code: first & 15, begin, len })
+            Next::Frame(Head { code: first & 15, compressed: first & 64 != 0, begin, len })
         }
         _ => Next::Bad,
     }
@@ -76,14 +78,23 @@ pub fn put(out: &mut Vec<u8>, code: u8, content: &[u8]) {
     out.extend(content.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
 }
 
-/// The request that opens a WebSocket.
-pub fn upgrade(path: &str, host: &str, subprotocol: Option<&str>) -> String {
+/// As it is asked for, and found in the answer of a server that compresses.
+pub const DEFLATE: &str = "permessage-deflate";
+
+/// The request that opens a WebSocket; `deflate`: messages may come compressed, each by itself.
+pub fn upgrade(path: &str, host: &str, subprotocol: Option<&str>, deflate: bool) -> String {
     let mut request = format!(
         "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
     );
     if let Some(subprotocol) = subprotocol {
         let _ = write!(request, "Sec-WebSocket-Protocol: {subprotocol}\r\n");
+    }
+    if deflate {
+        let _ = write!(
+            request,
+            "Sec-WebSocket-Extensions: {DEFLATE}; server_no_context_takeover; client_no_context_takeover\r\n"
+        );
     }
     request + "\r\n"
 }
@@ -114,7 +125,10 @@ mod tests {
         for len in [0, 1, 125, 126, 65_535, 65_536] {
             let frame = unmasked(TEXT, &vec![b'a'; len]);
             let begin = frame.len() - len;
-            assert_eq!(head(&frame), Next::Frame(Head { code: TEXT, begin, len }));
+            assert_eq!(head(&frame), Next::Frame(Head { code: TEXT, compressed: false, begin, len }));
+            let mut compressed = frame.clone();
+            compressed[0] |= 64;
+            assert_eq!(head(&compressed), Next::Frame(Head { code: TEXT, compressed: true, begin, len }));
             for cut in 0..begin {
                 assert_eq!(head(&frame[..cut]), Next::More, "{len} cut at {cut}");
             }

@@ -130,6 +130,30 @@ viewers = 6
 joins = [{ at = 1, within = 0.5, viewers = 4 }]
 "#;
 
+/// Half of the viewers ask for compressed messages; what is said is what people type.
+const COMPRESSED: &str = r#"
+about = "Compressed messages."
+seconds = 2
+writers = 4
+golden = ["GOLDEN"]
+[[rooms]]
+slug = "bestie"
+rate = [[0, 200]]
+viewers = 4
+compressed = 0.5
+"#;
+
+/// Eight messages at a time.
+const CLOSED: &str = r#"
+about = "A closed loop."
+seconds = 3
+writers = 2
+under_way = 8
+[[rooms]]
+slug = "plain"
+viewers = 3
+"#;
+
 fn written(folder: &TempDir, text: &str) -> PathBuf {
     let path = folder.path().join("scenario.toml");
     fs::write(&path, text).expect("the temporary folder takes files");
@@ -155,6 +179,30 @@ fn viewers_who_come_back_get_all_they_missed() {
     assert_eq!(report["counts"]["back"], report["counts"]["recovered"], "{}", report["counts"]);
     assert_eq!(report["latencies_ms"]["due_to_joined"]["count"], 4, "{}", report["latencies_ms"]);
     assert_eq!(report["workers"], 3);
+}
+
+#[test]
+fn viewers_who_ask_for_it_get_messages_compressed_and_see_the_same() {
+    let (folder, server) = start(twitchy(), None);
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../transformers/bestie/golden.txt");
+    let scenario = COMPRESSED.replace("GOLDEN", &golden.display().to_string());
+    let (output, report) = play(&server, &written(&folder, &scenario), &[], &folder.path().join("out"));
+    assert!(output.status.success(), "{report}");
+    assert_eq!(report["connected"], 8, "{report}");
+    assert!(report["counts"]["saved"].as_u64() > Some(0), "{}", report["counts"]);
+    assert!(report["window"]["wire_share"].as_f64() < Some(1.0), "{}", report["window"]);
+    assert_eq!(report["checks"]["without_answer"], 0, "{}", report["checks"]);
+    assert_eq!(report["counts"]["refused"], serde_json::json!({}), "all of it is admitted");
+}
+
+#[test]
+fn a_closed_loop_writes_the_next_message_when_one_has_arrived() {
+    let (folder, server) = start(twitchy(), None);
+    let (output, report) = play(&server, &written(&folder, CLOSED), &[], &folder.path().join("out"));
+    assert!(output.status.success(), "{report}");
+    let offered = report["counts"]["offered"].as_u64().expect("a count");
+    assert!(offered > 8, "{}", report["counts"]);
+    assert_eq!(report["counts"]["shown"], 3 * offered, "{}", report["counts"]);
 }
 
 #[test]

@@ -66,6 +66,10 @@ impl Engine {
                 let line = String::from_utf8_lossy(line).into_owned();
                 return self.end(index, &line);
             }
+            let names = whole[..end].to_ascii_lowercase();
+            if self.connections[index].deflate && memmem::find(&names, ws::DEFLATE.as_bytes()).is_none() {
+                return self.end(index, "it was asked to compress and does not");
+            }
             at = end + 4;
             self.connections[index].state = State::Entering(0);
             self.enter(index, false);
@@ -76,7 +80,11 @@ impl Engine {
                 Next::Frame(head) => {
                     let Some(content) = whole.get(at + head.begin..at + head.begin + head.len) else { break };
                     at += head.begin + head.len;
-                    self.on_frame(index, head.code, content);
+                    if head.compressed {
+                        self.on_compressed(index, head.code, content);
+                    } else {
+                        self.on_frame(index, head.code, content);
+                    }
                     if self.connections[index].state == State::Away {
                         return;
                     }
@@ -92,6 +100,21 @@ impl Engine {
             kept.clear();
             self.connections[index].kept = kept;
         }
+    }
+
+    fn on_compressed(&mut self, index: usize, code: u8, content: &[u8]) {
+        if !self.connections[index].deflate {
+            return self.end(index, "a compressed frame, and nobody asked for it");
+        }
+        let Some(mut inflater) = self.inflater.take() else { return };
+        match inflater.inflate(content) {
+            Some(whole) => {
+                self.counts.saved += (whole.len() as u64).saturating_sub(content.len() as u64);
+                self.on_frame(index, code, whole);
+            }
+            None => self.end(index, "a compressed frame that cannot be read"),
+        }
+        self.inflater = Some(inflater);
     }
 
     fn on_frame(&mut self, index: usize, code: u8, content: &[u8]) {
@@ -129,7 +152,7 @@ impl Engine {
                 self.on_joined(index, epoch, &seq, recovered, content);
             }
             Ok(Said::Ack { nonce }) => {
-                if let Some((due, room)) = self.of_this_run(&nonce) {
+                if let Some((due, room, _)) = self.of_this_run(&nonce) {
                     self.answered(index);
                     self.counts.accepted += 1;
                     self.rooms[room].counts.accepted += 1;
@@ -139,8 +162,11 @@ impl Engine {
                 }
             }
             Ok(Said::Error { code, nonce: Some(nonce), .. }) => {
-                if let Some((_, room)) = self.of_this_run(&nonce) {
+                if let Some((_, room, number)) = self.of_this_run(&nonce) {
                     self.answered(index);
+                    if let Some(closed) = &mut self.closed {
+                        closed.refused(number);
+                    }
                     *self.counts.refused.entry(code).or_default() += 1;
                     self.rooms[room].counts.refused += 1;
                 }
@@ -193,7 +219,10 @@ impl Engine {
             let place = &mut self.connections[index].place;
             let Room { order, counts, .. } = &mut self.rooms[room];
             order.see(place, seq, stamp.is_some(), &mut self.findings);
-            if let Some(Stamp { due, .. }) = stamp {
+            if let Some(Stamp { due, number }) = stamp {
+                if let Some(closed) = &mut self.closed {
+                    closed.seen(number);
+                }
                 counts.shown += 1;
                 self.counts.shown += 1;
                 if reads {
@@ -224,6 +253,9 @@ impl Engine {
             let writers = u32::try_from(self.plan.writers.len()).unwrap_or(u32::MAX);
             for stamp in self.mark.find_iter(content).filter_map(|at| stamp::read(&content[at..])) {
                 if stamp.due >= begin {
+                    if let Some(closed) = &mut self.closed {
+                        closed.seen(stamp.number);
+                    }
                     self.connections[index].heard.see(stamp.number, writers, &mut self.findings);
                     self.rooms[room].counts.shown += 1;
                     self.counts.shown += 1;
@@ -244,12 +276,12 @@ impl Engine {
         *in_flight = in_flight.saturating_sub(1);
     }
 
-    /// When a message of this run was due, and its room.
-    fn of_this_run(&self, nonce: &str) -> Option<(u64, usize)> {
+    /// When a message of this run was due, its room and its number.
+    fn of_this_run(&self, nonce: &str) -> Option<(u64, usize, u32)> {
         let mut parts = nonce.strip_prefix(&self.plan.run)?.strip_prefix('.')?.split('.');
         let due = u64::from_str_radix(parts.next()?, 16).ok()?;
         let room = parts.next()?.parse().ok().filter(|room| *room < self.rooms.len())?;
-        Some((due, room))
+        Some((due, room, u32::from_str_radix(parts.next()?, 16).ok()?))
     }
 
     /// When the messages are due whose latency counts.

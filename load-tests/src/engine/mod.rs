@@ -4,17 +4,20 @@
 //! half a frame is kept. What is due, and when, is decided in [`writing`] and [`people`]; what frames mean in [`frames`].
 //! Start with [`Engine::turn`].
 
+mod closed;
 mod frames;
 mod people;
 mod writing;
 
 use crate::{
     dialect::Dialect,
+    inflate::Inflater,
     judge::{Findings, Heard, Order, Place},
     net::{self, Interest, Poll, Ready},
     plan::{self, Counts, Latencies, Plan, RoomCounts, Sample, Tally},
     stamp, ws,
 };
+use closed::Closed;
 use hdrhistogram::Histogram;
 use memchr::memmem::Finder;
 use std::{
@@ -68,6 +71,8 @@ struct Connection {
     out: Vec<u8>,
     interest: Interest,
     slow: bool,
+    /// It asks for compressed messages.
+    deflate: bool,
     /// Messages without an answer.
     in_flight: usize,
     /// When it was due to come, if that counts; how late it was is told.
@@ -119,10 +124,14 @@ pub struct Engine {
     poll: Poll,
     ready: Vec<Ready>,
     buffer: Vec<u8>,
+    /// Not there while it is at work.
+    inflater: Option<Box<Inflater>>,
     connections: Vec<Connection>,
     /// Where the writers are in the table.
     writers: std::ops::Range<usize>,
     rooms: Vec<Room>,
+    /// Instead of rates.
+    closed: Option<Closed>,
     /// Who comes, and when (0: at once); in the order of time.
     coming: VecDeque<(u64, usize)>,
     opening: usize,
@@ -152,38 +161,47 @@ impl Engine {
         let mut coming = VecDeque::new();
         for (room, crowds) in (0_u32..).zip(&plan.rooms) {
             for (crowd, who) in (0_u32..).zip(&crowds.crowds) {
-                for _ in 0..who.viewers {
+                for number in 0..who.viewers {
                     if who.at.is_none() {
                         coming.push_back((0, connections.len()));
                     }
-                    connections.push(Connection::new(Role::Viewer { room, crowd }, who.slow));
+                    let mut connection = Connection::new(Role::Viewer { room, crowd }, who.slow);
+                    connection.deflate = who.deflates(number);
+                    connections.push(connection);
                 }
             }
         }
         let writers = connections.len()..connections.len() + plan.writers.len();
         coming.extend(writers.clone().map(|index| (0, index)));
         connections.extend(writers.clone().map(|_| Connection::new(Role::Writer, false)));
-        let rooms = plan.rooms.iter().map(|room| Room {
-            order: Order::default(),
-            counts: RoomCounts {
-                whole: room
-                    .crowds
-                    .iter()
-                    .filter(|c| c.at.is_none() && c.feed == "full")
-                    .map(|c| c.viewers)
-                    .sum(),
-                ..RoomCounts::default()
-            },
-            epoch: String::new(),
-            next: Some(0.0),
-            // So that something is said in every room, whatever the scale.
-            credit: 1.0,
-        });
+        let rooms: Vec<Room> = plan
+            .rooms
+            .iter()
+            .map(|room| Room {
+                order: Order::default(),
+                counts: RoomCounts {
+                    whole: room
+                        .crowds
+                        .iter()
+                        .filter(|c| c.at.is_none() && c.feed == "full")
+                        .map(|c| c.viewers)
+                        .sum(),
+                    ..RoomCounts::default()
+                },
+                epoch: String::new(),
+                next: Some(0.0),
+                // So that something is said in every room, whatever the scale.
+                credit: 1.0,
+            })
+            .collect();
+        let whole = rooms.first().map_or(0, |room| room.counts.whole);
         Ok(Self {
             poll: Poll::new()?,
             ready: Vec::new(),
             buffer: vec![0; READ_BYTES],
-            rooms: rooms.collect(),
+            inflater: Some(Box::new(Inflater::new())),
+            closed: plan.under_way.map(|most| Closed::new(most, whole)),
+            rooms,
             connections,
             coming,
             opening: 0,
@@ -441,6 +459,7 @@ impl Connection {
             out: Vec::new(),
             interest: Interest::Write,
             slow,
+            deflate: false,
             in_flight: 0,
             due: None,
             returns: false,

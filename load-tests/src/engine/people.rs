@@ -70,9 +70,10 @@ impl Engine {
             Role::Writer => &self.plan.write_at,
         };
         let host = at[index % at.len()].to_string();
+        let deflate = connection.deflate;
         let request = match &self.plan.dialect {
-            Dialect::Twitchy => ws::upgrade("/ws", &host, Some(SUBPROTOCOL)),
-            Dialect::Peer(peer) => ws::upgrade(&peer.path, &host, None),
+            Dialect::Twitchy => ws::upgrade("/ws", &host, Some(SUBPROTOCOL), deflate),
+            Dialect::Peer(peer) => ws::upgrade(&peer.path, &host, None, deflate),
         };
         connection.out.extend_from_slice(request.as_bytes());
         self.flush(index);

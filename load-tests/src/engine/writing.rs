@@ -1,4 +1,4 @@
-//! An open loop: a message is due at its time whatever became of those before.
+//! An open loop: a message is due at its time whatever became of those before. Or a closed one ([`super::closed`]).
 //!
 //! Rates are straight lines between points in time. Every latency counts from when a message was due, so whoever stalls is
 //! charged for all that had to wait. It knows no viewer.
@@ -12,6 +12,8 @@ use crate::{
 
 /// Messages of one turn: then viewers are looked at again. What is left is due at once in the next.
 const AT_ONCE_MAX: usize = 2_048;
+/// So often a closed loop looks whether a message has to be given up, or a writer takes one again.
+const CLOSED_LOOK_US: u64 = 10_000;
 /// In a room with fewer messages than one in this time, in seconds, its rate is looked at so often.
 const STEP: f64 = 0.01;
 
@@ -31,10 +33,10 @@ impl Engine {
         if self.writers.is_empty() {
             return u64::MAX;
         }
-        let mut next = u64::MAX;
         let mut left = AT_ONCE_MAX;
+        let mut next = self.write_what_has_room(now, left);
         for room in 0..self.rooms.len() {
-            while let Some(at) = self.rooms[room].next {
+            while let Some(at) = self.rooms[room].next.filter(|_| self.closed.is_none()) {
                 if at >= self.plan.seconds {
                     self.rooms[room].next = None;
                     break;
@@ -63,14 +65,41 @@ impl Engine {
         next
     }
 
-    fn write(&mut self, room: usize, due: u64) {
+    /// In a closed loop: what may be written now, at most so many; when to look again, if nothing arrives before.
+    fn write_what_has_room(&mut self, now: u64, most: usize) -> u64 {
+        let end = self.begin.saturating_add(us(self.plan.seconds));
+        let Some(room) = self.closed.as_mut().filter(|_| now < end).map(|closed| closed.room(now)) else {
+            return u64::MAX;
+        };
+        if now < self.begin {
+            return self.begin;
+        }
+        for _ in 0..room.min(most) {
+            let number = self.number;
+            let sent = self.write(0, now);
+            if let Some(closed) = &mut self.closed {
+                closed.wrote(number, now, sent);
+            }
+            if !sent {
+                break;
+            }
+        }
+        now + CLOSED_LOOK_US
+    }
+
+    /// Writes a message; no writer may take it.
+    fn write(&mut self, room: usize, due: u64) -> bool {
         self.counts.offered += 1;
         let number = self.number;
         self.number += 1;
-        let text = dialect::text(Stamp { number, due }, self.plan.text_bytes);
+        let stamp = Stamp { number, due };
+        let text = match self.plan.lines.as_slice() {
+            [] => dialect::text(stamp, self.plan.text_bytes),
+            lines => dialect::line(stamp, lines),
+        };
         let slug = &self.plan.rooms[room].slug;
         let (frame, binary, any) = match &self.plan.dialect {
-            // The text is ours and holds nothing that JSON would write otherwise.
+            // The text is as it stands in JSON.
             Dialect::Twitchy => {
                 let nonce = format!("{}.{due:x}.{room}.{number:x}", self.plan.run);
                 let frame = format!(r#"{{"type":"send","room":"{slug}","text":"{text}","nonce":"{nonce}"}}"#);
@@ -89,10 +118,11 @@ impl Engine {
                 self.turn_of = first + n + 1;
                 self.put(index, if binary { ws::BINARY } else { ws::TEXT }, frame.as_bytes());
                 self.rooms[room].counts.sent += 1;
-                return;
+                return true;
             }
         }
         self.counts.unsent += 1;
+        false
     }
 }
 
