@@ -137,6 +137,10 @@ impl Run {
         let before = use_now(&self.watched);
         let figures = || self.lag.and_then(|address| runtime.block_on(cost::figures(address)));
         let reads_before = figures().map(|figures| figures.store_reads);
+        if self.progress {
+            let connections = self.scenario.viewers() + self.scenario.writers;
+            eprint!("connecting up to {connections} viewers and writers   ");
+        }
         let mut workers = Workers::start(&plans)?;
         let patience = Duration::from_secs_f64(self.stage.connect_seconds_max + 30.0);
         workers.until(patience, |worker| worker.ready.is_some())?;

@@ -50,14 +50,14 @@ Usage: cargo xtask COMMAND
   gen-types [--check]        Write the web client's types from the protocol crate, or check that they are current
   tidy                       Check the house rules: directions of dependencies, file heads, sizes, imports
   bench [--quick] [--rounds N] [--only NAMES]
-                             Twitchy beside other servers under the same load, a quarter of an hour (--quick: two
-                             minutes); NAMES of twitchy,nats,ws,socketio,axum; results in target/bench
+                             Twitchy beside other servers under the same load, twenty minutes (--quick: three
+                             minutes); NAMES of twitchy,nats,ws,socketio,axum,limit; results in target/bench
   bench mission [--scale S] [--seconds N] [--gateways N]
                              How much of the whole mission this machine carries, and what the rest would take: with
                              one process, or with N gateways over Kafka and Cassandra
   bench targets [--only NAMES]
-                             What the server is meant to reach, and whether it does here; eight minutes; NAMES of
-                             latency,ack,idle,storm,joins,stalled,hot
+                             What the server is meant to reach, and whether it does here; a quarter of an hour;
+                             NAMES of latency,ack,accept,fan,storm,steady,limit,deflate,idle,joins,stalled,hot
   bench cluster [--quick] [--seconds N]
                              Gateways, a persister, Kafka and Cassandra on this machine: rates, and what each part costs,
                              some ten minutes (--quick: three); Java 17 and Maven are needed

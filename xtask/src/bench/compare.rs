@@ -13,13 +13,13 @@ use crate::{
 };
 use std::{collections::BTreeMap, fmt::Write as _};
 
-/// Rounds of a quarter of an hour, and of two minutes.
+/// Rounds of twenty minutes, and of three.
 const ROUNDS: usize = 3;
 const ROUNDS_QUICK: usize = 1;
 const CASES: [&str; 4] = [IDLE, "viewers-1000-rate-50", "viewers-1000-rate-400", "viewers-10000-rate-40"];
 /// Where memory is measured: hashing passwords leaves more behind than viewers need.
 const IDLE: &str = "viewers-5000-idle";
-/// Cases without the large crowd, whose connecting alone takes most of two minutes.
+/// Cases without the large crowd, whose connecting alone takes minutes.
 const CASES_QUICK: usize = 3;
 const SECONDS_QUICK: f64 = 6.0;
 
@@ -119,9 +119,12 @@ fn table(
 ) -> String {
     let machine = all.values().flatten().next().map_or_else(String::new, Report::machine);
     let where_ = if pinned { "server on one core, generator on another" } else { "not pinned" };
-    let mut text = format!(
-        "Medians of {rounds} rounds, servers in turn; {machine}; {where_}; loopback, no TLS, no compression.\n"
-    );
+    let what = match rounds {
+        1 => "One round".to_owned(),
+        rounds => format!("Medians of {rounds} rounds"),
+    };
+    let mut text =
+        format!("{what}, servers in turn; {machine}; {where_}; loopback, no TLS, no compression.\n");
     for line in missing {
         let _ = writeln!(text, "- {line}");
     }
@@ -188,5 +191,8 @@ mod tests {
             text.contains("| nats | 0 | 8.00 | 2.0 |") && text.contains("- ws is left out: no npm"),
             "{text}"
         );
+        assert!(text.starts_with("Medians of 3 rounds, servers in turn"), "{text}");
+        let text = table(&["case"], &[Kind::Twitchy], &all, &[], 1, true);
+        assert!(text.starts_with("One round, servers in turn"), "{text}");
     }
 }

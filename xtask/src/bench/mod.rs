@@ -83,6 +83,7 @@ fn build(workspace: &Workspace, engines: Engines) -> Result<()> {
     command.args(["--bin", "twitchy", "--bin", "twitchy-load"]);
     if engines == Engines::Embedded {
         command.args(["--no-default-features", "-p", "peer-axum", "--bin", "peer-axum"]);
+        command.args(["-p", "peer-limit", "--bin", "peer-limit"]);
     }
     check(&mut command)
 }

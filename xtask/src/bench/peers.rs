@@ -25,10 +25,12 @@ pub(super) enum Kind {
     Ws,
     SocketIo,
     Axum,
+    Limit,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 5] = [Self::Twitchy, Self::Nats, Self::Ws, Self::SocketIo, Self::Axum];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Twitchy, Self::Nats, Self::Ws, Self::SocketIo, Self::Axum, Self::Limit];
 
     /// Also the name of its file in `load-tests/peers`.
     pub(super) fn name(self) -> &'static str {
@@ -38,6 +40,7 @@ impl Kind {
             Self::Ws => "ws",
             Self::SocketIo => "socketio",
             Self::Axum => "axum",
+            Self::Limit => "limit",
         }
     }
 
@@ -46,7 +49,7 @@ impl Kind {
         let told = |failure: Failure| failure.to_string();
         match self {
             // Built with us.
-            Self::Twitchy | Self::Axum => Ok(()),
+            Self::Twitchy | Self::Axum | Self::Limit => Ok(()),
             Self::Nats => {
                 if nats(workspace).is_file() {
                     return Ok(());
@@ -114,10 +117,10 @@ impl Place<'_> {
                 }
                 words
             }
-            Kind::Axum => vec![
-                self.workspace.path("target/release/peer-axum").display().to_string(),
-                address.to_string(),
-            ],
+            Kind::Axum | Kind::Limit => {
+                let program = self.workspace.path(format!("target/release/peer-{}", kind.name()));
+                vec![program.display().to_string(), address.to_string()]
+            }
             Kind::Ws => vec!["node".into(), script("ws.cjs"), port],
             Kind::SocketIo => vec!["node".into(), script("socketio.cjs"), port],
             Kind::Nats => {

@@ -6,7 +6,13 @@ use crate::{
     process::{Workspace, line_of},
 };
 use serde_json::Value;
-use std::{fs, process::Stdio, thread, time::Duration};
+use std::{
+    fs,
+    io::{self, IsTerminal as _},
+    process::Stdio,
+    thread,
+    time::Duration,
+};
 
 /// How often something is looked at while the generator is at work.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -131,7 +137,11 @@ pub(super) fn play_at(
     let out = workspace.path("target/bench").join(&wish.out);
     let _ = fs::remove_dir_all(&out);
     let mut command = workspace.command(workspace.path("target/release/twitchy-load"));
-    command.args(["run", scenario, "--quiet", "--out"]).arg(&out);
+    command.args(["run", scenario, "--out"]).arg(&out);
+    // Who looks on sees each second; a file gets one line a run.
+    if !io::stderr().is_terminal() {
+        command.arg("--quiet");
+    }
     let pids: Vec<String> = target.pids.iter().map(|(name, pid)| format!("{name}={pid}")).collect();
     command.args(["--pids", &pids.join(",")]);
     let of_wish = [

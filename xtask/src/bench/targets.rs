@@ -2,9 +2,13 @@
 //! whether it is reached here.
 //!
 //! A target that compares two loads plays them in turn, round by round, and compares medians. What a figure is worth
-//! depends on what else the machine does; the judge is a quiet one. Start with [`TARGETS`].
+//! depends on what else the machine does; the judge is a quiet one. Start with [`TARGETS`]; the targets of a crowd that is
+//! shown much are in [`crowd`].
+
+mod crowd;
 
 use super::{
+    mission::RATE,
     peers::{Kind, Place},
     play::{Report, Wish, median, play},
     publish, unknown,
@@ -45,13 +49,23 @@ struct Reached {
     holds: bool,
 }
 
-const TARGETS: [Target; 7] = [
+const TARGETS: [Target; 12] = [
     Target {
         name: "latency",
         words: "100 viewers, 10 messages/s: sender to viewer p50 within one fsync and 1 ms",
         measure: latency,
     },
     Target { name: "ack", words: "20,833 messages/s (half the peak): ack p99 below 25 ms", measure: ack },
+    Target {
+        name: "accept",
+        words: "41,667 messages/s (the peak) durable and acked by one process: at most 1.2 cores, none refused",
+        measure: accept,
+    },
+    Target {
+        name: "fan",
+        words: "1,000 viewers, 400 messages/s, everything to everyone: at most 0.90 CPU-s per million, p99 below 80 ms",
+        measure: crowd::fan,
+    },
     Target {
         name: "idle",
         words: "16,000 silent viewers: at most 4 KB of the server's memory each",
@@ -61,6 +75,21 @@ const TARGETS: [Target; 7] = [
         name: "storm",
         words: "10,000 viewers, 400 messages/s, everything to everyone: at most 0.40 CPU-s per million, p99 below 1 s",
         measure: storm,
+    },
+    Target {
+        name: "steady",
+        words: "10,000 viewers, 64 messages always under way: at most 0.40 CPU-s per million, p99 below 1 s",
+        measure: crowd::steady,
+    },
+    Target {
+        name: "limit",
+        words: "10,000 viewers, half the rate that `steady` comes to: p99 no worse than that of the least server, which sends in turns",
+        measure: crowd::limit,
+    },
+    Target {
+        name: "deflate",
+        words: "three styled rooms, real lines, compressed, a turn of 50 ms: at most a quarter of the plain bytes",
+        measure: crowd::deflate,
     },
     Target {
         name: "joins",
@@ -155,6 +184,11 @@ struct How<'a> {
 impl Stage<'_> {
     /// A scenario, given by its file, against a server of its own.
     fn play(&self, scenario: &str, how: &How<'_>) -> Result<Report> {
+        self.play_at(Kind::Twitchy, scenario, how)
+    }
+
+    /// The same against any kind of server.
+    fn play_at(&self, kind: Kind, scenario: &str, how: &How<'_>) -> Result<Report> {
         let apart = how.apart && self.cores > super::LOAD_CORE;
         let place = Place {
             workspace: self.workspace,
@@ -162,20 +196,30 @@ impl Stage<'_> {
             config: how.config,
         };
         let name = Path::new(scenario).file_stem().unwrap_or_default().to_string_lossy();
-        note(&format!("playing {name}"));
+        note(&format!("playing {name} ({})", kind.name()));
         let wish = Wish {
             scale: how.scale,
             core: apart.then_some(super::LOAD_CORE),
-            out: format!("target-{name}"),
+            out: format!("target-{name}-{}", kind.name()),
             ..Wish::default()
         };
-        let server = place.start(Kind::Twitchy)?;
-        let report = play(self.workspace, scenario, Kind::Twitchy, &server, &wish)?;
+        let server = place.start(kind)?;
+        let report = play(self.workspace, scenario, kind, &server, &wish)?;
         let mut machine = self.machine.borrow_mut();
         if machine.is_empty() {
             *machine = report.machine();
         }
         Ok(report)
+    }
+
+    /// A file that is made for a run; its path.
+    fn write(&self, name: &str, text: &str) -> Result<String> {
+        let folder = self.workspace.path("target/bench");
+        let path = folder.join(name);
+        fs::create_dir_all(&folder)
+            .and_then(|()| fs::write(&path, text))
+            .map_err(|source| Failure::file(&path, source))?;
+        Ok(path.display().to_string())
     }
 
     /// Two scenarios in turn, so that a machine that slows down slows both.
@@ -253,6 +297,24 @@ fn ack_of(report: &Report) -> Reached {
     Reached { words, holds: p99 < 25.0 && accepted >= 0.99 * offered && is_whole(report) }
 }
 
+fn accept(stage: &Stage<'_>) -> Result<Reached> {
+    Ok(accept_of(&stage.play("load-tests/bench/accept.toml", &How::default())?))
+}
+
+fn accept_of(report: &Report) -> Reached {
+    let of = |path: &str| report.get(path);
+    let (offered, accepted) = (of("/window/offered_per_second"), of("/window/accepted_per_second"));
+    let (cores, refused) = (of("/processes/0/cores"), of("/window/refused_per_second"));
+    let words = format!(
+        "{accepted:.0}/s accepted of {offered:.0}/s, {refused:.0}/s refused, on {cores:.2} cores: {:.1} CPU-s per million (generator {:.2} cores){}",
+        of("/processes/0/cpu_seconds_per_million_accepted"),
+        of("/window/generator_cores"),
+        not_whole(report)
+    );
+    let all = accepted >= 0.99 * offered && offered >= 0.99 * RATE && refused < 1.0;
+    Reached { words, holds: all && cores <= 1.2 && is_whole(report) }
+}
+
 fn idle(stage: &Stage<'_>) -> Result<Reached> {
     let how = How { apart: true, ..How::default() };
     Ok(idle_of(&stage.play("load-tests/bench/viewers-16000-idle.toml", &how)?))
@@ -327,16 +389,10 @@ const ROOM_VIEWERS: usize = 100;
 const ROOM_RATE: usize = 10;
 
 fn hot(stage: &Stage<'_>) -> Result<Reached> {
-    let folder = stage.workspace.path("target/bench");
-    fs::create_dir_all(&folder).map_err(|source| Failure::file(&folder, source))?;
-    let write = |name: &str, text: String| {
-        let path = folder.join(name);
-        fs::write(&path, text).map_err(|source| Failure::file(&path, source))?;
-        Ok::<_, Failure>(path.display().to_string())
-    };
-    let config = write("rooms-50-config.toml", rooms_config())?;
-    let spread = write("rooms-50.toml", rooms_scenario(|_| ROOM_VIEWERS))?;
-    let one = write("rooms-1.toml", rooms_scenario(|room| if room == 0 { ROOMS * ROOM_VIEWERS } else { 0 }))?;
+    let config = stage.write("rooms-50-config.toml", &rooms_config())?;
+    let spread = stage.write("rooms-50.toml", &rooms_scenario(|_| ROOM_VIEWERS))?;
+    let all_in_one = rooms_scenario(|room| if room == 0 { ROOMS * ROOM_VIEWERS } else { 0 });
+    let one = stage.write("rooms-1.toml", &all_in_one)?;
     let how = How { config: Some(&config), apart: true, ..How::default() };
     let [spread, one] = stage.both([&spread, &one], &how)?;
     Ok(hot_of(&spread, &one))
@@ -403,6 +459,15 @@ mod tests {
         for of in [ack_of, idle_of, storm_of, joins_of] {
             assert!(of(&good()).holds, "{}", of(&good()).words);
         }
+        let peak = |cores: f64, refused: f64| {
+            report(|report| {
+                report["window"] = json!({ "offered_per_second": 41_660.0, "accepted_per_second": 41_600.0, "refused_per_second": refused });
+                report["processes"][0]["cores"] = json!(cores);
+            })
+        };
+        assert!(accept_of(&peak(1.2, 0.0)).holds, "{}", accept_of(&peak(1.2, 0.0)).words);
+        assert!(!accept_of(&peak(1.21, 0.0)).holds && !accept_of(&peak(1.0, 2.0)).holds);
+        assert!(!accept_of(&good()).holds, "half the peak is not the peak");
         assert!(stalled_of(&[good()], &[good()]).holds && hot_of(&[good()], &[good()]).holds);
     }
 

@@ -21,7 +21,7 @@ enum May {
     Everything,
 }
 
-const TABLE: [(&str, May); 13] = [
+const TABLE: [(&str, May); 14] = [
     ("protocol", May::Nothing),
     ("event-log", May::Nothing),
     ("chat", May::These(&["protocol"])),
@@ -31,6 +31,7 @@ const TABLE: [(&str, May); 13] = [
     ("test-servers", May::Nothing),
     ("load-tests", May::These(&["client", "protocol"])),
     ("peer-axum", May::Nothing),
+    ("peer-limit", May::Nothing),
     ("transformer-api", May::Nothing),
     ("transformer-styles", May::Styles),
     ("server", May::Everything),
