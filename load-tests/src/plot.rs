@@ -17,8 +17,24 @@ pub struct Line {
     pub points: Vec<(f64, f64)>,
 }
 
-/// Lines over seconds. `logarithmic`: for latencies, which lie far apart.
-pub fn svg(title: &str, unit: &str, lines: &[Line], logarithmic: bool) -> String {
+/// For bright pages and for dark ones.
+const STYLE: &str = "<style>text{fill:#222}.back{fill:#fff}.grid{stroke:#ddd}.warm{fill:#8882}\
+    @media (prefers-color-scheme:dark){text{fill:#ddd}.back{fill:#0d1117}.grid{stroke:#333}}</style>";
+
+/// How a plot is drawn.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Look {
+    /// For latencies, which lie far apart.
+    pub logarithmic: bool,
+    /// Seconds at the begin that do not count.
+    pub warm: f64,
+}
+
+/// Lines over seconds. Those without a single point are left out.
+pub fn svg(title: &str, unit: &str, lines: &[Line], look: Look) -> String {
+    let Look { logarithmic, warm } = look;
+    let is_there = |line: &&Line| line.points.iter().any(|(x, y)| x.is_finite() && y.is_finite());
+    let lines: Vec<&Line> = lines.iter().filter(is_there).collect();
     let all = || lines.iter().flat_map(|line| &line.points).filter(|(x, y)| x.is_finite() && y.is_finite());
     let x_most = all().map(|(x, _)| *x).fold(1.0, f64::max);
     let y_most = all().map(|(_, y)| *y).fold(0.0, f64::max);
@@ -35,15 +51,25 @@ pub fn svg(title: &str, unit: &str, lines: &[Line], logarithmic: bool) -> String
     };
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" font-size=\"11\">\n\
-         <rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"#fff\"/>\n\
+         {STYLE}<rect class=\"back\" width=\"{WIDTH}\" height=\"{HEIGHT}\"/>\n\
          <text x=\"{LEFT}\" y=\"18\" font-size=\"13\">{}</text>\n",
         escape(&format!("{title} ({unit})"))
     );
+    if warm > 0.0 {
+        let _ = writeln!(
+            out,
+            "<rect class=\"warm\" x=\"{LEFT}\" y=\"{TOP}\" width=\"{:.1}\" height=\"{:.1}\"/><text x=\"{:.1}\" y=\"{:.1}\">warm-up</text>",
+            x_of(warm.min(x_most)) - LEFT,
+            HEIGHT - TOP - BOTTOM,
+            LEFT + 4.0,
+            TOP + 12.0
+        );
+    }
     for tick in &ticks {
         let y = y_of(*tick);
         let _ = writeln!(
             out,
-            "<line x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\" stroke=\"#ddd\"/><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+            "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
             WIDTH - RIGHT,
             LEFT - 6.0,
             y + 4.0,
@@ -59,7 +85,7 @@ pub fn svg(title: &str, unit: &str, lines: &[Line], logarithmic: bool) -> String
             short(tick)
         );
     }
-    for (number, line) in lines.iter().enumerate() {
+    for (number, line) in lines.into_iter().enumerate() {
         let color = COLORS[number % COLORS.len()];
         let points = line.points.iter().filter(|(x, y)| x.is_finite() && y.is_finite());
         let points: Vec<_> = points.map(|(x, y)| format!("{:.1},{:.1}", x_of(*x), y_of(*y))).collect();
@@ -140,7 +166,10 @@ mod tests {
     fn a_plot_holds_every_line_and_no_markup_of_others() {
         let line =
             |name: &str, y| Line { name: name.to_owned(), points: vec![(0.0, y), (1.0, f64::NAN), (2.0, y)] };
-        let plot = svg("a <b>", "ms", &[line("p50", 1.0), line("p99 & more", 20.0)], true);
+        let look = Look { logarithmic: true, warm: 1.0 };
+        let lines = [line("p50", 1.0), line("p99 & more", 20.0), line("never", f64::NAN)];
+        let plot = svg("a <b>", "ms", &lines, look);
+        assert!(plot.contains(">warm-up<") && !plot.contains("never"), "{plot}");
         assert_eq!(plot.matches("<polyline").count(), 2);
         assert!(plot.contains("a &lt;b>") && plot.contains("p99 &amp; more") && !plot.contains("NaN"));
     }

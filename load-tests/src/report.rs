@@ -6,7 +6,7 @@ use crate::{
     judge::Findings,
     machine::Machine,
     plan::Counts,
-    plot::{self, Line},
+    plot::{self, Line, Look},
     run::{Outcome, Second},
 };
 use hdrhistogram::Histogram;
@@ -36,6 +36,7 @@ pub struct Report {
     workers: usize,
     connected: usize,
     connect_seconds: f64,
+    warm_seconds: f64,
     window: Window,
     latencies_ms: Latencies,
     checks: Checks,
@@ -200,6 +201,7 @@ impl Report {
             workers: outcome.workers,
             connected: outcome.connected,
             connect_seconds: outcome.connect_seconds,
+            warm_seconds: about.warm_seconds,
             window,
             latencies_ms: Latencies {
                 due_to_ack: Quantiles::of(&outcome.latencies(|tally| &tally.acks)),
@@ -267,11 +269,18 @@ impl Report {
         for (n, process) in self.processes.iter().enumerate() {
             cores.push(line(&process.name, &|p| p.cores[n]));
         }
+        let (even, logarithmic) = (
+            Look { logarithmic: false, warm: self.warm_seconds },
+            Look { logarithmic: true, warm: self.warm_seconds },
+        );
         let title = |what: &str| format!("{}: {what}", self.scenario);
         [
-            ("rate.svg", plot::svg(&title("messages"), "a second", &rates, false)),
-            ("latency.svg", plot::svg(&title("latency from when a message was due"), "ms", &latencies, true)),
-            ("cpu.svg", plot::svg(&title("processor"), "cores", &cores, false)),
+            ("rate.svg", plot::svg(&title("messages"), "a second", &rates, even)),
+            (
+                "latency.svg",
+                plot::svg(&title("latency from when a message was due"), "ms", &latencies, logarithmic),
+            ),
+            ("cpu.svg", plot::svg(&title("processor"), "cores", &cores, even)),
         ]
     }
 
@@ -323,8 +332,9 @@ impl Report {
         }
         let _ = writeln!(
             text,
-            "generator: {:.2} cores in {} processes",
-            self.window.generator_cores, self.workers
+            "generator: {:.2} cores in {}",
+            self.window.generator_cores,
+            self.processes_told()
         );
         text + &self.verdict() + "\n"
     }
@@ -335,6 +345,13 @@ impl Report {
             return String::new();
         }
         format!(" compressed, {:.1}% of what they were", self.window.wire_share * 100.0)
+    }
+
+    fn processes_told(&self) -> String {
+        match self.workers {
+            1 => "one process".to_owned(),
+            workers => format!("{workers} processes"),
+        }
     }
 
     fn verdict(&self) -> String {
@@ -355,11 +372,11 @@ impl Report {
         let mut text = format!("# {}\n\n{}\n\n", self.scenario, self.about);
         let _ = write!(
             text,
-            "Scale {}. `{}`\n\n{}. Generator: {} processes, {:.2} cores.\n\n",
+            "Scale {}. `{}`\n\n{}. Generator: {}, {:.2} cores.\n\n",
             self.scale,
             self.command,
             self.machine.line(),
-            self.workers,
+            self.processes_told(),
             self.window.generator_cores
         );
         let w = &self.window;
@@ -388,6 +405,9 @@ impl Report {
             ("due to joined", l.due_to_joined),
             ("due to back", l.due_to_back),
         ] {
+            if q.count == 0 {
+                continue;
+            }
             let _ = writeln!(
                 text,
                 "| {name} | {} | {:.1} | {:.1} | {:.1} | {:.1} | {:.1} |",

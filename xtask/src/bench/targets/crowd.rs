@@ -89,7 +89,7 @@ fn limit_of(rate: f64, ours: &[Report], least: &[Report]) -> Reached {
 }
 
 pub(super) fn deflate(stage: &Stage<'_>) -> Result<Reached> {
-    Ok(deflate_of(&stage.play("load-tests/bench/deflate.toml", &How::default())?))
+    Ok(deflate_of(&stage.play("load-tests/bench/deflate.toml", &apart())?))
 }
 
 fn deflate_of(report: &Report) -> Reached {
