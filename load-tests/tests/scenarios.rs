@@ -104,10 +104,13 @@ fn every_shipped_scenario_runs_and_is_clean() {
     }
 }
 
+// A run is over as soon as everybody has everything; how long that may take is for machines that are busy elsewhere.
+
 /// Long lines into one room, of whose viewers some read nothing until the end.
 const SLOW: &str = r#"
 about = "Slow viewers and a ring of 100 messages."
 seconds = 3
+drain_seconds = 120
 writers = 8
 text_bytes = 450
 [[rooms]]
@@ -121,6 +124,7 @@ slow = 0.5
 const BREAK: &str = r#"
 about = "Connections break."
 seconds = 3
+drain_seconds = 120
 writers = 2
 kills = [{ at = 1, share = 1.0, within = 0 }, { at = 2, share = 0.5, within = 0.2 }]
 [[rooms]]
@@ -134,6 +138,7 @@ joins = [{ at = 1, within = 0.5, viewers = 4 }]
 const COMPRESSED: &str = r#"
 about = "Compressed messages."
 seconds = 2
+drain_seconds = 120
 writers = 4
 golden = ["GOLDEN"]
 [[rooms]]
@@ -147,6 +152,7 @@ compressed = 0.5
 const CLOSED: &str = r#"
 about = "A closed loop."
 seconds = 3
+drain_seconds = 120
 writers = 2
 under_way = 8
 [[rooms]]
