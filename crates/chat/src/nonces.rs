@@ -79,6 +79,15 @@ enum UnderWay {
     Doubtful { since: Millis },
 }
 
+impl UnderWay {
+    fn known(&self) -> Known {
+        match self {
+            Self::Pending => Known::Pending,
+            Self::Doubtful { .. } => Known::Doubtful,
+        }
+    }
+}
+
 /// What a record of a shared log is, as far as the nonces know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -111,21 +120,30 @@ impl Nonces {
     pub fn reserve(&mut self, user: UserId, nonce: &str, now: Millis) -> Known {
         self.forget_old(now);
         let key = key(user, nonce);
-        if let Some(first) = self.accepted.get(&key)
-            && first.sent_at.plus(NONCE_TTL_MS) >= now
-        {
-            return Known::Accepted(*first);
+        if let Some(first) = self.in_force(&key, now) {
+            return Known::Accepted(first);
         }
         match self.under_way.entry(key) {
             Entry::Vacant(free) => {
                 free.insert(UnderWay::Pending);
                 Known::New
             }
-            Entry::Occupied(held) => match held.get() {
-                UnderWay::Pending => Known::Pending,
-                UnderWay::Doubtful { .. } => Known::Doubtful,
-            },
+            Entry::Occupied(held) => held.get().known(),
         }
+    }
+
+    /// Looks a nonce up, and reserves nothing.
+    #[must_use]
+    pub fn look(&self, user: UserId, nonce: &str, now: Millis) -> Known {
+        let key = key(user, nonce);
+        match self.in_force(&key, now) {
+            Some(first) => Known::Accepted(first),
+            None => self.under_way.get(&key).map_or(Known::New, UnderWay::known),
+        }
+    }
+
+    fn in_force(&self, key: &Key, now: Millis) -> Option<Accepted> {
+        self.accepted.get(key).copied().filter(|first| first.sent_at.plus(NONCE_TTL_MS) >= now)
     }
 
     /// The message is durable. The first answer stays: a second record with the same nonce within [`NONCE_TTL_MS`]
@@ -405,6 +423,20 @@ mod tests {
         assert_eq!(nonces.reserve(ADA, "c1", Millis(6)), Known::Accepted(accepted(7, 4)));
         assert_eq!(nonces.settled(ADA, "c1"), Some(accepted(7, 4)));
         assert_eq!(nonces.settled(BOB, "c1"), None);
+    }
+
+    #[test]
+    fn to_look_reserves_nothing() {
+        let mut nonces = Nonces::default();
+        assert_eq!(nonces.look(ADA, "c1", Millis(1)), Known::New);
+        assert_eq!(nonces.reserve(ADA, "c1", Millis(1)), Known::New, "it was free still");
+        assert_eq!(nonces.look(ADA, "c1", Millis(1)), Known::Pending);
+        assert_eq!(nonces.look(BOB, "c1", Millis(1)), Known::New);
+        nonces.doubt(ADA, "c1", Millis(1));
+        assert_eq!(nonces.look(ADA, "c1", Millis(1)), Known::Doubtful);
+        nonces.settle(ADA, "c1", accepted(7, 1));
+        assert_eq!(nonces.look(ADA, "c1", Millis(1 + NONCE_TTL_MS)), Known::Accepted(accepted(7, 1)));
+        assert_eq!(nonces.look(ADA, "c1", Millis(2 + NONCE_TTL_MS)), Known::New, "its time is over");
     }
 
     #[test]

@@ -201,6 +201,11 @@ pub trait EventLog: Send + Sync + 'static {
     /// An engine may leave the newest records of a partition where they are as long as nobody waits for them here.
     /// `Offset(u64::MAX)` waits for the end of the log alone.
     fn wait_past(&self, partition: Partition, offset: Offset) -> BoxFuture<'_, Result<(), ReadError>>;
+    /// Where the partition ends. Where other processes append too it is asked anew, so what anybody was told of as durable
+    /// before the call lies up to here; an error if nobody answers within a second or two. Cancel-safe.
+    fn end(&self, partition: Partition) -> BoxFuture<'_, Result<Offset, ReadError>> {
+        Box::pin(std::future::ready(self.bounds(partition).map(|bounds| bounds.last)))
+    }
     /// Gives up the records up to and including `up_to` (retention). Never trims above the last durable record.
     /// Offsets are never used again: after trimming everything the next append gets `last + 1`.
     fn trim(&self, partition: Partition, up_to: Offset) -> BoxFuture<'_, Result<(), ReadError>>;

@@ -21,9 +21,9 @@ use crate::{
     limits::Place,
     rooms::{
         Room,
-        accept::Rejected,
+        accept::{Rejected, Submitted},
         feed::{Encoded, Snapshot},
-        history::Resumed,
+        history::{HistoryError, Resumed},
     },
     websocket::frame,
 };
@@ -35,7 +35,7 @@ use chat::{
 };
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use protocol::{
-    codes::{CloseReason, ErrorCode},
+    codes::CloseReason,
     frames::{LeftReason, NotRecovered, Role, ServerFrame, You, joined_frame, messages_frame},
     ids::{MessageId, Seq},
     limits::HISTORY_MAX,
@@ -401,11 +401,12 @@ impl<I: Inlet> Connection<I> {
 
     async fn submit(&mut self, submit: Submit) {
         let Submit { room: slug, author, text, nonce, reply_to } = submit;
-        let submitted = match draft(&self.gateway, &slug, &author, text, &nonce, reply_to).await {
-            Ok((room, draft)) => {
-                room.submit(draft, &self.gateway.limits.pace, self.gateway.world.now()).map_err(Refusal::from)
+        let submitted = match self.gateway.rooms.get(&slug) {
+            Some(room) => {
+                let said = say(&self.gateway, &room, &author, text, Some(nonce.clone()), reply_to).await;
+                said.map_err(Refusal::from)
             }
-            Err(refusal) => Err(refusal),
+            None => Err(Refusal::room_not_found()),
         };
         match submitted {
             Ok(submitted) => {
@@ -503,32 +504,33 @@ async fn resume_from(
     }
 }
 
-async fn draft(
+/// Hands a message to a room, whichever edge it came by.
+///
+/// # Errors
+/// What is known at once; the rest is the outcome of what is given back.
+pub async fn say(
     gateway: &Gateway,
-    slug: &str,
+    room: &Arc<Room>,
     author: &Identity,
     text: Admitted,
-    nonce: &str,
+    nonce: Option<String>,
     reply_to: Option<MessageId>,
-) -> Result<(Arc<Room>, Draft), Refusal> {
-    let room = gateway.rooms.get(slug).ok_or_else(Refusal::room_not_found)?;
+) -> Result<Submitted, Rejected> {
     let reply_to = match reply_to {
         None => None,
-        Some(id) => Some(find_parent(gateway, &room, id).await?),
+        Some(id) => match find_parent(gateway, room, id).await {
+            Ok(parent) => Some(parent),
+            // It may have been taken away since the first attempt was accepted.
+            Err(why) => return room.refuse(author.user.id, nonce, why),
+        },
     };
-    let draft = Draft {
-        room: room.id(),
-        author: author_of(author),
-        text,
-        reply_to,
-        nonce: Some(nonce.to_owned()),
-        admin: author.user.admin,
-    };
-    Ok((room, draft))
+    let (author, admin) = (author_of(author), author.user.admin);
+    let draft = Draft { room: room.id(), author, text, reply_to, nonce, admin };
+    room.submit(draft, &gateway.limits.pace, gateway.world.now())
 }
 
 /// The author of a message that is written now.
-pub fn author_of(identity: &Identity) -> Author {
+fn author_of(identity: &Identity) -> Author {
     let user = &identity.user;
     Author {
         id: user.id,
@@ -540,15 +542,21 @@ pub fn author_of(identity: &Identity) -> Author {
 }
 
 /// The message that is answered: from the ring, where nearly all answers go, or from the store.
-pub async fn find_parent(gateway: &Gateway, room: &Room, id: MessageId) -> Result<ReplyTo, Refusal> {
+async fn find_parent(gateway: &Gateway, room: &Room, id: MessageId) -> Result<ReplyTo, Rejected> {
     if let Some(encoded) = room.feed.find(id)
         && let Ok(parent) = serde_json::from_str::<FrameMessage>(encoded.json())
     {
         return Ok(reply_to(parent));
     }
-    match gateway.history.message(room, id).await? {
-        Some(parent) => Ok(ReplyTo::of(&parent.message)),
-        None => Err(Refusal::new(ErrorCode::MessageNotFound, "the message you answer is not in this room")),
+    match gateway.history.message(room, id).await {
+        Ok(Some(parent)) => Ok(ReplyTo::of(&parent.message)),
+        Ok(None) => Err(Rejected::ParentMissing),
+        Err(error) => {
+            if !matches!(error, HistoryError::CatchingUp { .. } | HistoryError::Waking) {
+                tracing::error!(%error, "a message that is answered cannot be looked up");
+            }
+            Err(Rejected::ParentUnknown)
+        }
     }
 }
 

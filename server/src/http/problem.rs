@@ -146,7 +146,10 @@ impl From<Rejected> for Refusal {
             Rejected::Archived => (ErrorCode::RoomArchived, None),
             Rejected::Overloaded { retry_after } => (ErrorCode::Overloaded, Some(retry_after)),
             Rejected::StorageFull => (ErrorCode::StorageFull, None),
-            Rejected::Unavailable => (ErrorCode::Unavailable, Some(RETRY_UNAVAILABLE)),
+            Rejected::ParentMissing => (ErrorCode::MessageNotFound, None),
+            Rejected::ParentUnknown | Rejected::Unavailable | Rejected::Unconfirmed => {
+                (ErrorCode::Unavailable, Some(RETRY_UNAVAILABLE))
+            }
             // REST has to answer something; 500 is no refusal, and the text says what to do.
             Rejected::Unknown => (ErrorCode::Internal, None),
         };

@@ -8,11 +8,11 @@ use super::{
 use crate::{
     auth::Identity,
     figures,
-    gateway::connection::{author_of, find_parent},
+    gateway::connection::say,
     rooms::{Room, kept::RoomError},
 };
 use axum::{Json, extract::State, http::StatusCode};
-use chat::{admission, message::Draft};
+use chat::admission;
 use chat_store::StoreError;
 use protocol::{
     codes::ErrorCode,
@@ -227,13 +227,7 @@ pub async fn send(
         return Err(Refusal::field("nonce", "out_of_range", format!("1 to {NONCE_BYTES_MAX} bytes")));
     }
     let text = admission::admit(&text)?;
-    let reply_to = match reply_to {
-        Some(id) => Some(find_parent(&app.gateway, room, id).await?),
-        None => None,
-    };
-    let (author, admin) = (author_of(&user), user.user.admin);
-    let draft = Draft { room: room.id(), author, text, reply_to, nonce, admin };
-    let submitted = room.submit(draft, &app.gateway.limits.pace, app.gateway.world.now())?;
+    let submitted = say(&app.gateway, room, &user, text, nonce, reply_to).await?;
     let accepted = figures::timed(submitted.outcome()).await?;
     // It is accepted: whatever breaks from here on must not be told as a refusal.
     let shown = app.gateway.history.accepted(room, accepted.id, accepted.seq).await;

@@ -10,6 +10,7 @@
 use super::{
     Room,
     followed::{Place, WAKE_WAIT_MAX},
+    refusals::Refused,
     stage, style,
 };
 use crate::{emotes::live::Set, limits::UserPace};
@@ -31,9 +32,6 @@ use uuid::Builder;
 
 /// When to ask again while a room's style has too much to do: as for the log, about a group of the queue's work.
 const STYLE_RETRY_AFTER: Duration = Duration::from_millis(50);
-
-/// When to ask again where too many sends wait for a partition to be followed here; it takes about as long.
-const WAKING_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// How long a send waits for the tail to come to the log's end. It lags by milliseconds.
 const TAIL_LAG_MAX: Duration = Duration::from_secs(1);
@@ -66,12 +64,30 @@ pub enum Rejected {
     /// The disk is full.
     #[error("the server's disk is full; nothing was accepted")]
     StorageFull,
+    /// The message that is answered is not there.
+    #[error("the message you answer is not in this room")]
+    ParentMissing,
+    /// The message that is answered cannot be looked for now.
+    #[error("the message you answer cannot be looked up right now; try again in a moment")]
+    ParentUnknown,
     /// The log is out of reach.
     #[error("the message log is out of reach; nothing was accepted")]
     Unavailable,
+    /// It is refused, or was accepted at another gateway before: this one cannot tell yet.
+    #[error(
+        "this gateway cannot tell yet whether an earlier attempt was accepted; send it again with the same nonce"
+    )]
+    Unconfirmed,
     /// The log stopped under it: it may be there or not. Not to be answered as an error; the sender asks again.
     #[error("it is not known whether the message was accepted; send it again with the same nonce")]
     Unknown,
+}
+
+impl Rejected {
+    /// Does it speak of every attempt with this nonce so far, and not of this one alone?
+    pub(super) fn is_final(&self) -> bool {
+        !matches!(self, Self::ParentUnknown | Self::Unavailable | Self::Unconfirmed | Self::Unknown)
+    }
 }
 
 impl From<AppendError> for Rejected {
@@ -107,6 +123,8 @@ enum State {
     /// Another send with this nonce may be in the log or not.
     Doubtful(Arc<Room>, Draft, UserPace),
     Appending(InFlight),
+    /// It is refused, if it was not accepted before.
+    Refused(Refused),
 }
 
 /// Where a message is on its way.
@@ -162,7 +180,8 @@ impl Room {
         let waits = Instant::now() + WAKE_WAIT_MAX;
         match queue.wait(turn) {
             Some(place) => Ok(self.submitted(State::Asleep(place, answered, waits))),
-            None => Err(Rejected::Overloaded { retry_after: WAKING_RETRY_AFTER }),
+            // Nothing is known of any nonce yet.
+            None => Err(Rejected::Unconfirmed),
         }
     }
 
@@ -192,18 +211,14 @@ impl Room {
         // Not before the nonce, like the rest; but before anything that costs.
         if let Err(retry_after) = pace.pressure.admit(|| self.world.random()) {
             let nonce = draft.nonce.map(|nonce| (draft.author.id, nonce));
-            self.release(nonce.as_ref());
-            return Err(Rejected::Overloaded { retry_after });
+            return self.refuse_new(nonce, now, Rejected::Overloaded { retry_after });
         }
         let id = new_id(now, self.world.random());
         let nonce = draft.nonce.clone().map(|nonce| (draft.author.id, nonce));
         let mut draft = draft;
         let claim = match self.may_be_said(&mut draft, pace, now) {
             Ok(claim) => claim,
-            Err(rejected) => {
-                self.release(nonce.as_ref());
-                return Err(rejected);
-            }
+            Err(rejected) => return self.refuse_new(nonce, now, rejected),
         };
         let seed = style::seed_of(id);
         let emotes = self.emotes();
@@ -231,9 +246,8 @@ impl Room {
                 Ok(self.submitted(State::Appending(flight)))
             }
             Err(rejected) => {
-                self.release(nonce.as_ref());
                 self.release_claim(claim);
-                Err(rejected)
+                self.refuse_new(nonce, now, rejected)
             }
         }
     }
@@ -260,6 +274,11 @@ impl Room {
                 Err(rejected)
             }
         }
+    }
+
+    /// The answer is a refusal, if it is found to be true.
+    pub(super) fn held(&self, refused: Refused) -> Submitted {
+        self.submitted(State::Refused(refused))
     }
 
     fn submitted(&self, state: State) -> Submitted {
@@ -310,7 +329,7 @@ impl Room {
         }
     }
 
-    fn release(&self, nonce: Option<&(UserId, String)>) {
+    pub(super) fn release(&self, nonce: Option<&(UserId, String)>) {
         if let Some((user, nonce)) = nonce {
             self.nonces.lock().release(*user, nonce);
             self.nonce_settled.notify_waiters();
@@ -335,6 +354,7 @@ impl Submitted {
                     turn.map_err(|_| Rejected::Unavailable)??.state
                 }
                 State::Known(accepted) => return Ok(accepted),
+                State::Refused(refused) => return refused.outcome(until).await,
                 State::Appending(flight) => return flight.land(until).await,
                 State::Waiting(room, draft, pace) => {
                     let settled = room.nonce_settled.notified();
@@ -412,7 +432,15 @@ impl InFlight {
         let nonce = self.nonce.take();
         match (settled, error) {
             (Some(first), _) => Ok(first),
-            (None, Some(error)) => conclude(&self.room, nonce.as_ref(), Err(error), self.id, self.sent_at),
+            (None, Some(error)) => {
+                let concluded = conclude(&self.room, nonce.as_ref(), Err(error), self.id, self.sent_at);
+                match (concluded, nonce) {
+                    (Err(why), Some(nonce)) if why.is_final() => {
+                        self.room.refused_by_log(nonce, self.sent_at, why, until).await
+                    }
+                    (concluded, _) => concluded,
+                }
+            }
             // The tail had to pass over records that are gone.
             (None, None) => {
                 self.room.doubt(nonce.as_ref());

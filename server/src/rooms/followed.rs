@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{Notify, oneshot},
+    sync::{Notify, Semaphore, SemaphorePermit, oneshot},
     time::{Instant, timeout, timeout_at},
 };
 
@@ -25,6 +25,9 @@ use tokio::{
 pub const WAKE_WAIT_MAX: Duration = Duration::from_secs(3);
 /// Sends that wait for one partition to wake: as many as one connection may have under way, and 6 KB each at the most.
 pub(super) const WAITING_MAX: usize = 1_024;
+
+/// Refusals that wait for the tail of one partition: as many, and 0.3 KB each.
+pub(super) const REFUSALS_MAX: usize = WAITING_MAX;
 
 /// How far a partition is up here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,6 +76,8 @@ pub struct Followed {
     /// A [`Stage`], and somebody waits for another.
     stage: AtomicU8,
     staged: Notify,
+    /// Places for refusals that wait.
+    refusals: Semaphore,
 }
 
 impl Followed {
@@ -91,6 +96,7 @@ impl Followed {
             gate: Mutex::new(Gate { waiting: Vec::new(), used: Instant::now() }),
             stage: AtomicU8::new(stage as u8),
             staged: Notify::new(),
+            refusals: Semaphore::new(REFUSALS_MAX),
         })
     }
 
@@ -204,6 +210,29 @@ impl Followed {
             self.read_late.fetch_max(record.0, Ordering::AcqRel);
         }
         in_time
+    }
+
+    /// Waits until the tail has read all that anybody, at any process, was told of as durable before this was called; `false`
+    /// if that is not so in time. Where this process alone writes it always is.
+    pub(super) async fn caught_up(&self, until: Instant) -> bool {
+        if !self.log.is_shared() {
+            return true;
+        }
+        let read = async {
+            if !self.live().await {
+                return false;
+            }
+            let Ok(end) = self.log.end(self.partition).await else { return false };
+            self.reached(end).await;
+            // It may have been let go meanwhile, and be shown by way of the store again.
+            self.stage() == Stage::Live
+        };
+        timeout_at(until, read).await.unwrap_or(false)
+    }
+
+    /// A place for a refusal that has to wait; none if too many do.
+    pub(super) fn hold_refusal(&self) -> Option<SemaphorePermit<'_>> {
+        self.refusals.try_acquire().ok()
     }
 
     /// Is the tail so far behind the log that no more sends may be taken? What it has not read may repeat them.

@@ -28,7 +28,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// Most log records looked through for the part that is not yet in the store. The persister lags by milliseconds;
 /// after a long outage of the store this bounds the work of one reader.
@@ -255,13 +255,8 @@ impl History {
         if found.is_some() || !room.shared || !is_young(id, room.world.now()) {
             return Ok(found);
         }
-        let comes = async {
-            while room.feed.find(id).is_none() {
-                room.feed.reached(Seq(room.feed.last().0 + 1)).await;
-            }
-        };
-        if timeout(SHARED_LAG_MAX, comes).await.is_err() {
-            return Ok(None);
+        if !room.followed.caught_up(Instant::now() + SHARED_LAG_MAX).await {
+            return Err(HistoryError::CatchingUp { behind: 0 });
         }
         self.look_for(room, id).await
     }

@@ -1,6 +1,6 @@
 //! Rooms: where a message is accepted, styled and shown.
 //!
-//! The path of a message through here: [`accept`] → the log → [`tail`] → [`feed`] → viewers. [`history`] puts a
+//! The path of a message through here: [`accept`] (or, but not lightly, [`refusals`]) → the log → [`tail`] → [`feed`] → viewers. [`history`] puts a
 //! room's past together from ring, log and store. Which rooms there are is [`directory`], and those that admins make at run
 //! time are [`kept`] in the store. Which partitions of the log are followed at all is [`followed`], and what
 //! brings one up is [`waking`]; what moderators made of a room is [`moderation`]. This part knows nothing of sockets, HTTP or accounts' passwords.
@@ -13,6 +13,7 @@ pub mod history;
 pub mod kept;
 pub mod moderation;
 mod newcomer;
+mod refusals;
 pub mod repeats;
 mod stage;
 pub mod style;

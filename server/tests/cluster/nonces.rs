@@ -1,8 +1,13 @@
 //! A nonce makes one message, whichever processes wrote it: the log's order decides.
 
-use crate::support::{BOTH, GATEWAY, NOW, PERSIST, Process, Shared};
-use protocol::{ids::Seq, limits::NONCE_TTL_MS};
+use crate::support::{BOTH, GATEWAY, NOW, PERSIST, Process, Shared, draft};
+use chat::time::Millis;
+use protocol::{
+    ids::{Seq, UserId},
+    limits::NONCE_TTL_MS,
+};
 use server::{
+    limits::{Limits, Options},
     pressure::RETRY_AFTER,
     rooms::{accept::Rejected, history::Resumed},
 };
@@ -64,6 +69,84 @@ async fn who_is_refused_under_pressure_may_ask_again_and_who_was_accepted_is_nev
     assert!(accepted.is_ok(), "{accepted:?}");
     assert_eq!(process.say_under(1.0, "first", "hi").await, accepted);
     assert_eq!(process.say_under(1.0, "second", "hi").await, overloaded);
+}
+
+/// It was accepted elsewhere, and nothing of it is heard of here when the retry comes.
+#[tokio::test(start_paused = true)]
+async fn a_retry_of_what_another_gateway_accepted_is_never_told_that_it_was_refused() {
+    let shared = Shared::new();
+    let (a, b) = (Process::start(&shared, GATEWAY).await, Process::start(&shared, GATEWAY).await);
+    b.view.hears_up_to(0);
+    let first = a.say("n", "hello").await.expect("accepted");
+    let comes = |after: Duration| {
+        let view = b.view.clone();
+        async move {
+            tokio::time::sleep(after).await;
+            view.hears_up_to(u64::MAX);
+        }
+    };
+    let (retry, ()) = tokio::join!(b.say_under(1.0, "n", "hello"), comes(Duration::from_millis(700)));
+    assert_eq!(retry, Ok(first), "however much this one refuses");
+    let overloaded = Err(Rejected::Overloaded { retry_after: RETRY_AFTER });
+    assert_eq!(b.say_under(1.0, "another", "hello").await, overloaded, "what is new is refused all the same");
+
+    // What does not come in time is not said.
+    b.view.hears_up_to(1);
+    let second = a.say("m", "hello").await.expect("accepted");
+    let begun = Instant::now();
+    assert_eq!(b.say_under(1.0, "m", "hello").await, Err(Rejected::Unconfirmed));
+    assert_eq!(begun.elapsed(), Duration::from_secs(5), "of simulated time");
+    // Nor what nobody can tell.
+    b.view.away(true);
+    assert_eq!(b.say_under(1.0, "m", "hello").await, Err(Rejected::Unconfirmed));
+    b.view.away(false);
+    b.view.hears_up_to(u64::MAX);
+    assert_eq!(b.say_under(1.0, "m", "hello").await, Ok(second));
+    assert_eq!(shared.last(), 2, "nothing was written again");
+}
+
+/// All the other reasons for which a message is refused.
+#[tokio::test(start_paused = true)]
+async fn no_rule_of_a_room_and_no_queue_refuses_what_another_gateway_accepted() {
+    let shared = Shared::new();
+    let (a, b) = (Process::start(&shared, GATEWAY).await, Process::start(&shared, GATEWAY).await);
+    let slow = Options { user_messages_per_second: 0.001, user_message_burst: 1, ..Options::default() };
+    let limits = Limits::new(slow);
+    let say = |nonce: &'static str| {
+        let submitted = b.room.submit(draft(Some(nonce), "hello"), &limits.pace, Millis(NOW));
+        async move { submitted?.outcome().await }
+    };
+    say("earlier").await.expect("accepted");
+    b.view.hears_up_to(1);
+    let first = a.say("n", "hello").await.expect("accepted");
+    let missing = || b.room.refuse(UserId(1), Some("n".to_owned()), Rejected::ParentMissing).expect("held");
+    let (too_fast, no_parent, ()) = tokio::join!(say("n"), missing().outcome(), async {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        b.view.hears_up_to(u64::MAX);
+    });
+    assert_eq!((too_fast, no_parent), (Ok(first), Ok(first)));
+    assert!(matches!(say("new").await, Err(Rejected::RateLimited { .. })), "it is too fast");
+    let missing = b.room.refuse(UserId(1), Some("new".to_owned()), Rejected::ParentMissing).expect("held");
+    assert_eq!(missing.outcome().await, Err(Rejected::ParentMissing));
+}
+
+/// What waits is bounded, and beyond that nothing is said that may not be true.
+#[tokio::test(start_paused = true)]
+async fn more_refusals_than_may_wait_are_told_to_ask_again() {
+    const MAX: usize = 1_024;
+    let shared = Shared::new();
+    let process = Process::start(&shared, GATEWAY).await;
+    process.view.hears_up_to(0);
+    shared.written(None, "what it has not read", NOW).await;
+    let nonces: Vec<String> = (0..MAX + 10).map(|n| format!("n{n}")).collect();
+    let sends = nonces.iter().map(|nonce| process.say_under(1.0, nonce, "hello"));
+    let (answers, ()) = tokio::join!(futures_util::future::join_all(sends), async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        process.view.hears_up_to(u64::MAX);
+    });
+    let overloaded = Err(Rejected::Overloaded { retry_after: RETRY_AFTER });
+    assert_eq!(answers.iter().filter(|answer| **answer == overloaded).count(), MAX);
+    assert_eq!(answers.iter().filter(|answer| **answer == Err(Rejected::Unconfirmed)).count(), 10);
 }
 
 #[tokio::test(start_paused = true)]

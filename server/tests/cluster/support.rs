@@ -227,6 +227,11 @@ impl EventLog for View {
         })
     }
 
+    fn end(&self, partition: Partition) -> BoxFuture<'_, Result<Offset, ReadError>> {
+        let end = self.reach().map_err(ReadError::Unavailable).and_then(|()| self.inner.bounds(partition));
+        Box::pin(std::future::ready(end.map(|bounds| bounds.last)))
+    }
+
     fn trim(&self, _partition: Partition, _up_to: Offset) -> BoxFuture<'_, Result<(), ReadError>> {
         panic!("a process does not trim a log that others share")
     }

@@ -1,7 +1,8 @@
 //! Simulated clients: writers, readers and readers of pages. Each has its own dice. Those who break the rules are
-//! [`abuse`].
+//! [`abuse`], and those who ask more than once [`again`].
 
 pub mod abuse;
+mod again;
 
 use crate::{
     dice::Dice,
@@ -220,7 +221,7 @@ impl Writer {
                 let Line { room, text, nonce, reply_to, .. } = line.clone();
                 if self.dice.percent(self.sim.plan.twins) {
                     line.afloat = true;
-                    tokio::spawn(twin(
+                    tokio::spawn(again::twin(
                         self.sim.clone(),
                         self.dice.fork(),
                         self.user.clone(),
@@ -241,6 +242,11 @@ impl Writer {
                     if let Some((t0, line)) = self.in_flight.remove(&nonce) {
                         self.accepted.insert(line.room.clone(), id);
                         self.record(t0, &line, Outcome::Accepted { id, seq });
+                        if self.sim.plan.asks_again && self.dice.percent(40) {
+                            let (sim, dice) = (self.sim.clone(), self.dice.fork());
+                            let (user, token) = (self.user.clone(), self.token.clone());
+                            tokio::spawn(again::after_ack(sim, dice, user, token, line));
+                        }
                     } else {
                         self.sim.problem(format!("an ack for {nonce}, which was not asked"));
                     }
@@ -257,11 +263,7 @@ impl Writer {
     }
 
     async fn refused(&mut self, t0: u64, line: Line, code: ErrorCode) {
-        // What is answered was accepted by another gateway, and this one has not heard of it.
-        let early =
-            code == ErrorCode::MessageNotFound && self.sim.brokers.is_some() && line.reply_to.is_some();
-        let passing =
-            early || matches!(code, ErrorCode::Overloaded | ErrorCode::StorageFull | ErrorCode::Unavailable);
+        let passing = matches!(code, ErrorCode::Overloaded | ErrorCode::StorageFull | ErrorCode::Unavailable);
         if !passing {
             self.sim.problem(format!("{} was refused as {}", line.nonce, code.as_str()));
         }
@@ -311,29 +313,6 @@ fn record(sim: &Sim, user: &str, t0: u64, line: &Line, outcome: Outcome) {
         text: line.text.clone(),
         outcome,
     }));
-}
-
-/// The same line with the same nonce over another connection at the same time. A refusal says nothing here: the other
-/// one may be accepted after it.
-async fn twin(sim: Arc<Sim>, dice: Dice, user: String, token: String, line: Line) {
-    let Some(t0) = line.first_sent else { return };
-    let connection = Connection::open(&sim, &dice).await;
-    if sim.world.nanos() - t0 > HOPE_NANOS || !connection.auth(&token).await {
-        return;
-    }
-    let Line { room, text, nonce, reply_to, .. } = line.clone();
-    if !connection.send(&ClientFrame::Send { room, text, nonce, reply_to }).await {
-        return;
-    }
-    while let Ok(frame) = connection.receive(ANSWER_MAX).await {
-        match frame {
-            ServerFrame::Ack { id, seq, .. } => {
-                return record(&sim, &user, t0, &line, Outcome::Accepted { id, seq });
-            }
-            ServerFrame::Error { .. } => return,
-            _ => {}
-        }
-    }
 }
 
 /// A message as the history keeps it.

@@ -61,6 +61,10 @@ pub struct Plan {
     pub keep: Option<Duration>,
     /// Half of the clients read compressed messages.
     pub deflates: bool,
+    /// Writers ask again for lines that were accepted.
+    pub asks_again: bool,
+    /// The share of all sends that each process refuses because it has too much to do.
+    pub refuses: f64,
     /// A quiet time in between, longer than nonces live; then the log is trimmed.
     pub night: Option<Duration>,
 }
@@ -94,6 +98,8 @@ impl Plan {
             keep: None,
             // Not by the dice: seeds from before there was compression, and those that are kept, mean what they meant.
             deflates: seed % 4 == 3,
+            asks_again: seed % 4 == 2,
+            refuses: if seed % 8 == 2 { 0.3 } else { 0.0 },
             night: dice.percent(15).then(|| dice.millis(800_000..=1_300_000)),
         }
     }

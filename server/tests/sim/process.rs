@@ -281,6 +281,7 @@ async fn boot(
         });
     }
     let limits = Arc::new(Limits::new(limits::Options::default()));
+    limits.pace.pressure.set(sim.plan.refuses);
     let emotes = Emotes::new(rooms.emotes().clone(), store.clone(), Arc::default());
     let rules = Rules {
         preset: sim.plan.rooms.clone(),

@@ -27,6 +27,8 @@ use tokio::{
 const DELIVERY_MAX: Duration = Duration::from_millis(4_500);
 /// How long a read waits for what is known to be there.
 const READ_MAX: Duration = Duration::from_secs(5);
+/// How long it takes until it is given up to ask where a partition ends.
+const END_MAX: Duration = Duration::from_secs(1);
 /// How often a process looks whether the brokers are there.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 /// Most appends of one request.
@@ -345,6 +347,26 @@ impl EventLog for SharedLog {
                 self.until_seen(index, offset.0.saturating_add(1)).await;
             }
             if self.seen[index].last() > offset.0 { Ok(()) } else { self.open_still() }
+        })
+    }
+
+    fn end(&self, partition: Partition) -> BoxFuture<'_, Result<Offset, ReadError>> {
+        Box::pin(async move {
+            let index = self.index(partition)?;
+            tokio::time::sleep(self.dice.latency(2, 300)).await;
+            self.life.live().await;
+            self.open_still()?;
+            let trouble = self.trouble();
+            if trouble.away || trouble.deaf || self.dice.percent(trouble.reads_fail) {
+                tokio::time::sleep(END_MAX).await;
+                return Err(ReadError::Unavailable("the broker did not answer in time".to_owned()));
+            }
+            let end = self.brokers.last(partition);
+            // The answer takes its time too.
+            tokio::time::sleep(self.dice.latency(2, 300)).await;
+            self.life.live().await;
+            self.told[index].raise(end);
+            Ok(Offset(end))
         })
     }
 

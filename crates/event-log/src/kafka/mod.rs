@@ -12,7 +12,8 @@
 //!
 //! Appends go to an idempotent producer with `acks=all` behind a bound of our own and are answered from its delivery
 //! reports (`produce`). One consumer without a group follows the ends of the partitions that somebody waits for into a bounded tail in
-//! memory (`view`, `follow`), and fetches nothing of the others; older pages are fetched on blocking threads (`fetch`). A thread keeps watch on the brokers, and after
+//! memory (`view`, `follow`), and fetches nothing of the others; older pages are fetched on blocking threads (`fetch`), and so is
+//! where a partition ends (`ends`). A thread keeps watch on the brokers, and after
 //! an outage makes certain what was written (`watch`, `state`). The topic is made or checked by `topic`, which also
 //! says what the epoch is; a topic that was made anew under a running process ends the log. Groups are Kafka's
 //! own (`group`).
@@ -21,6 +22,7 @@
 //! survives the end of the broker's process, not of its machine. Start with [`KafkaLog::open`].
 
 mod client;
+mod ends;
 mod fetch;
 mod follow;
 mod group;
@@ -40,6 +42,7 @@ use crate::{
 };
 use bytes::Bytes;
 use client::Client;
+use ends::Ends;
 use fetch::{Fetchers, Wanted};
 use parking_lot::Mutex;
 use produce::Producer;
@@ -110,6 +113,7 @@ struct Shared {
     /// Asks for bounds.
     asker: BaseConsumer<Client>,
     fetchers: Fetchers,
+    ends: Ends,
     closing_done: tokio::sync::Mutex<bool>,
 }
 
@@ -171,6 +175,7 @@ impl KafkaLog {
         }
         producer.warm_up(options.request_timeout);
         let follower = follow::consumer(&options, &state).map_err(|e| OpenError::client(&e))?;
+        let ends = Ends::of(options.partitions);
         let shared = Arc::new(Shared {
             options,
             epoch,
@@ -179,6 +184,7 @@ impl KafkaLog {
             admin,
             asker,
             fetchers: Fetchers::new(),
+            ends,
             closing_done: tokio::sync::Mutex::new(false),
         });
         let log = Self { shared, threads: Mutex::default() };
@@ -377,6 +383,10 @@ impl EventLog for KafkaLog {
             }
             Ok(())
         })
+    }
+
+    fn end(&self, partition: Partition) -> BoxFuture<'_, Result<Offset, ReadError>> {
+        Box::pin(ends::end(&self.shared, partition))
     }
 
     /// Deletes the records at the brokers, for every process that uses the topic. (The topic's retention does so too.)

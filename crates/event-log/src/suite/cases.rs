@@ -162,6 +162,17 @@ pub async fn the_end_is_empty_and_not_an_error(subject: &impl Subject) {
     }
 }
 
+pub async fn the_end_is_where_the_newest_record_is(subject: &impl Subject) {
+    let log = subject.make("newest", Shape::default()).await;
+    assert_eq!(log.end(P0).await, Ok(Offset(0)), "an empty log");
+    for number in 1..=20 {
+        let written = write(&*log, P0, "x").await;
+        assert_eq!((log.end(P0).await, written), (Ok(written), Offset(number)), "right after the answer");
+    }
+    assert_eq!(log.end(Partition(1)).await, Ok(Offset(0)), "another partition");
+    assert!(matches!(log.end(Partition(99)).await, Err(ReadError::NoPartition(Partition(99)))));
+}
+
 pub async fn waiting_ends_with_the_record(subject: &impl Subject) {
     let log = subject.make("wait", Shape::default()).await;
     let waiters: Vec<_> = (0..20)

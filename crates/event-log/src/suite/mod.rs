@@ -62,6 +62,7 @@ macro_rules! event_log_suite {
             a_page_has_its_limits
             pages_follow_without_hole
             the_end_is_empty_and_not_an_error
+            the_end_is_where_the_newest_record_is
             waiting_ends_with_the_record
             waiting_may_be_given_up
             a_follower_sees_each_record_once_and_in_order

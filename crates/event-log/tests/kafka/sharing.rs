@@ -51,6 +51,29 @@ async fn what_one_writes_wakes_the_other() {
     assert_eq!(page[0].payload, "from a");
 }
 
+/// Whoever was told that a record is durable may ask any other process at once, also where that one follows nothing.
+#[tokio::test]
+async fn the_end_that_one_asks_for_holds_what_the_other_was_just_told_of() {
+    let options = options("end");
+    let (writer, asker) = tokio::join!(open(options.clone()), open(options));
+    let (writer, asker) = (writer.expect("the first opens"), asker.expect("the second opens"));
+    for round in 0..50 {
+        let several: Vec<_> = (0..3).map(|_| writer.append(P0, "x".into()).expect("taken")).collect();
+        let mut told = Offset(0);
+        for append in several {
+            told = append.await.expect("durable");
+        }
+        // Some ask at the same time.
+        let (a, b, c) = tokio::join!(asker.end(P0), asker.end(P0), asker.end(P0));
+        for end in [a, b, c] {
+            assert_eq!(end, Ok(told), "round {round}");
+        }
+        assert_eq!(asker.bounds(P0).expect("it is there").last, told);
+    }
+    asker.close().await;
+    assert!(matches!(asker.end(P0).await, Err(ReadError::Unavailable(_))));
+}
+
 #[tokio::test]
 async fn a_topic_made_anew_under_a_log_ends_it() {
     let options = options("anew");
