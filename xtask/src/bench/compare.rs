@@ -117,7 +117,8 @@ fn table(
     rounds: usize,
     pinned: bool,
 ) -> String {
-    let machine = all.values().flatten().next().map_or_else(String::new, Report::machine);
+    let machine =
+        all.values().flatten().next().map_or_else(|| "nothing was played".to_owned(), Report::machine);
     let where_ = if pinned { "server on one core, generator on another" } else { "not pinned" };
     let what = match rounds {
         1 => "One round".to_owned(),
@@ -194,5 +195,7 @@ mod tests {
         assert!(text.starts_with("Medians of 3 rounds, servers in turn"), "{text}");
         let text = table(&["case"], &[Kind::Twitchy], &all, &[], 1, true);
         assert!(text.starts_with("One round, servers in turn"), "{text}");
+        let text = table(&["case"], &[], &BTreeMap::new(), &["nats is left out: no go".into()], 1, true);
+        assert!(text.contains("nothing was played") && text.contains("- nats is left out: no go"), "{text}");
     }
 }
