@@ -130,6 +130,9 @@ fn table(
         let _ = writeln!(text, "- {line}");
     }
     for (case, scenario) in cases.iter().enumerate() {
+        if (0..kinds.len()).all(|index| !all.contains_key(&(case, index))) {
+            continue;
+        }
         let ours = kinds.iter().position(|kind| *kind == Kind::Twitchy).and_then(|at| all.get(&(case, at)));
         let head = if *scenario == IDLE {
             "| server | KiB a viewer | connected | in seconds |\n|---|--:|--:|--:|\n"
@@ -197,5 +200,6 @@ mod tests {
         assert!(text.starts_with("One round, servers in turn"), "{text}");
         let text = table(&["case"], &[], &BTreeMap::new(), &["nats is left out: no go".into()], 1, true);
         assert!(text.contains("nothing was played") && text.contains("- nats is left out: no go"), "{text}");
+        assert!(!text.contains("###"), "{text}");
     }
 }
