@@ -5,7 +5,8 @@
 
 use std::{
     io::{BufRead, BufReader, Write as _},
-    process::{Child, ChildStdin, ChildStdout, Stdio},
+    path::Path,
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
 use crate::{
@@ -14,8 +15,10 @@ use crate::{
     process::{Workspace, check, find_program, line_of},
 };
 
-/// What both servers need to run and to be fetched.
-const NEEDED: [(&str, &str); 2] = [("java", "openjdk-17-jre-headless"), ("mvn", "maven")];
+/// The one Java that both run on: Kafka 4 takes no older one, Cassandra 5.0 no newer one.
+const JAVA: u32 = 17;
+/// What installs both.
+const REMEDY: &str = "apt-get install openjdk-17-jre-headless maven";
 
 /// Servers at work; they end when this is dropped.
 pub(crate) struct Servers {
@@ -38,15 +41,57 @@ pub(crate) enum Purpose {
 /// The program that holds them.
 const PROGRAM: &str = "test-servers";
 
-/// Java and Maven, or the line that installs them.
+/// Is there the Java that the servers run on, and the Maven that fetches them? To be asked before anything is built.
 pub(crate) fn provide_tools() -> Result<()> {
-    for (program, package) in NEEDED {
-        if find_program(&[program]).is_none() {
-            let remedy = format!("apt-get install {package} (Java 17 or newer, and Maven)");
-            return Err(Failure::Missing { what: program.into(), remedy });
+    let lacks = |what: String| Failure::Missing {
+        what,
+        remedy: format!("{REMEDY} (elsewhere: https://adoptium.net)"),
+    };
+    let Some(java) = find_program(&["java"]) else {
+        return Err(lacks(format!(
+            "Java {JAVA}, on which Kafka and Cassandra run, (there is no `java` on the path)"
+        )));
+    };
+    match version_of(&java) {
+        Ok((JAVA, _)) => {}
+        Ok((_, found)) => {
+            return Err(lacks(format!(
+                "Java {JAVA}, on which Kafka and Cassandra run, ({} is Java {found}; where several are installed, the \
+                 first on the path counts)",
+                java.display()
+            )));
         }
+        Err(what) => return Err(lacks(format!("a Java {JAVA} that runs ({}: {what})", java.display()))),
+    }
+    if find_program(&["mvn"]).is_none() {
+        return Err(lacks(
+            "Maven, which fetches Kafka and Cassandra, (there is no `mvn` on the path)".into(),
+        ));
     }
     Ok(())
+}
+
+/// The first number of a Java's version, and all of it; or what it said instead.
+fn version_of(java: &Path) -> std::result::Result<(u32, String), String> {
+    let told = Command::new(java).arg("-version").stdin(Stdio::null()).output().map_err(|e| e.to_string())?;
+    let text = String::from_utf8_lossy(&told.stderr);
+    let first = || text.lines().next().unwrap_or_default().to_owned();
+    if !told.status.success() {
+        return Err(format!("`java -version` ends with {}: {}", told.status, first()));
+    }
+    version_in(&text).ok_or_else(|| format!("`java -version` says {:?}", first()))
+}
+
+/// From `openjdk version "17.0.15" 2025-04-15`, on whichever line; up to Java 8 it was called 1.8.
+fn version_in(text: &str) -> Option<(u32, String)> {
+    let version = text.lines().find(|line| line.contains(" version \""))?.split('"').nth(1)?;
+    let mut numbers = version.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
+    let (first, second) = (numbers.next()?.ok()?, numbers.next());
+    let number = match (first, second) {
+        (1, Some(Ok(second))) => second,
+        _ => first,
+    };
+    Some((number, version.to_owned()))
 }
 
 impl Servers {
@@ -110,5 +155,30 @@ impl Drop for Servers {
     fn drop(&mut self) {
         drop(self.input.take());
         let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_java_says_its_version() {
+        for (text, number, version) in [
+            ("openjdk version \"17.0.15\" 2025-04-15\nOpenJDK Runtime Environment", 17, "17.0.15"),
+            ("java version \"1.8.0_391\"\nJava(TM) SE Runtime Environment", 8, "1.8.0_391"),
+            ("Picked up JAVA_TOOL_OPTIONS: -Xmx1g\nopenjdk version \"21\" 2023-09-19", 21, "21"),
+            ("openjdk version \"25-ea\" 2025-09-16", 25, "25-ea"),
+        ] {
+            assert_eq!(version_in(text), Some((number, version.to_owned())), "{text}");
+        }
+        assert_eq!(version_in("no such thing"), None);
+    }
+
+    #[test]
+    fn what_is_no_java_is_told_and_not_taken_for_one() {
+        assert!(version_of(Path::new("/no/such/java")).is_err());
+        let told = version_of(Path::new("false")).expect_err("it says nothing");
+        assert!(told.contains("java -version"), "{told}");
     }
 }

@@ -1,12 +1,14 @@
 //! A child process that cannot outlive its parent.
 //!
 //! A panic, an `exit` or a kill runs no destructor of a static, so the child is watched by a small shell: it holds the
-//! reading end of a pipe whose only writer is this process, and when the pipe closes, it ends the child by its id.
+//! reading end of a pipe whose only writer is this process, and when the pipe closes, it ends the child by its id. Both are in
+//! a process group of their own: a Ctrl-C at the terminal is for this process, which ends them in its order.
 
 use std::{
     ffi::OsStr,
     fs::{self, File},
     io,
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
 };
@@ -82,6 +84,7 @@ impl Watched {
             .stdin(Stdio::piped())
             .stderr(out.try_clone()?)
             .stdout(out)
+            .process_group(0)
             .spawn()?;
         let pipe = shell.stdin.take();
         Ok(Self { shell, pipe, pid })
@@ -93,6 +96,11 @@ impl Watched {
     /// When the system cannot tell.
     pub fn ended(&mut self) -> io::Result<bool> {
         Ok(self.shell.try_wait()?.is_some())
+    }
+
+    /// Tells it to end, and does not wait for that: dropping it does.
+    pub fn let_go(&mut self) {
+        drop(self.pipe.take());
     }
 
     /// The process id of the child, which is not that of the shell.
@@ -117,7 +125,37 @@ impl Watched {
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        drop(self.pipe.take());
+        self.let_go();
         let _ = self.shell.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group_of(pid: u32) -> String {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs");
+        // Behind the name, which may hold anything: state, parent, group.
+        let rest = stat.rsplit(')').next().expect("there is something");
+        rest.split_whitespace().nth(2).expect("a group").to_owned()
+    }
+
+    #[test]
+    fn a_child_is_out_of_reach_of_the_terminal_and_ends_when_it_is_let_go() {
+        let folder =
+            crate::maven::run_folder(&crate::maven::root()).expect("the target folder can be written");
+        let mut child = Watched::start("sleep", ["1000"], &folder, &folder.join("log")).expect("it starts");
+        let pid = loop {
+            match child.pid() {
+                Ok(pid) => break pid,
+                Err(_) => std::thread::yield_now(),
+            }
+        };
+        assert_ne!(group_of(pid), group_of(std::process::id()));
+        child.let_go();
+        drop(child);
+        let runs = fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
+        assert!(!runs, "it is waited for");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! It knows Twitchy as a program with settings and a port, no more. Start with [`up`].
 
-use crate::{cassandra, child::Watched, kafka};
+use crate::{cassandra, child::Watched, interrupt::Interrupts, kafka};
 use std::{
     collections::hash_map::RandomState,
     fs,
@@ -11,6 +11,7 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::Command,
+    sync::mpsc::{self, TryRecvError},
     thread,
     time::{Duration, Instant},
 };
@@ -18,6 +19,8 @@ use std::{
 /// How long a gateway may take to be ready: it makes its topics and reads back what there is.
 const READY_MAX: Duration = Duration::from_secs(90);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How often it is looked whether the gateways still run.
+const WATCH_EVERY: Duration = Duration::from_millis(500);
 /// More would not get cores of their own on any machine that this is meant for.
 const GATEWAYS_MAX: u16 = 16;
 
@@ -62,19 +65,90 @@ fn number(name: &str, value: &str, most: u16) -> Result<u16, String> {
     number.ok_or_else(|| format!("{name}: expected a number from 1 to {most}, found {value:?}"))
 }
 
-/// Starts everything, says where it is, and stays until this process is ended; everything ends with it.
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Asked to, and in order.
+    Asked,
+    /// Asked to before all was there, or twice: what runs still ends with this process.
+    AtOnce,
+}
+
+/// What runs. Fields end in this order.
+struct Cluster {
+    gateways: Vec<Gateway>,
+    _node: cassandra::Node,
+    _broker: kafka::Broker,
+}
+
+/// Starts everything, says where it is, and stays until it is asked to end (Ctrl-C, SIGTERM); everything ends with it.
 ///
 /// # Errors
-/// What could not be started, and where its log is.
-pub fn up(options: &Options) -> io::Result<()> {
+/// What could not be started, or ended by itself, and where its log is.
+pub fn up(options: Options) -> io::Result<End> {
     // Before the half minute that the servers take.
-    let addresses = free_addresses(options)?;
+    let addresses = free_addresses(&options)?;
     if !options.twitchy.is_file() {
         let program = options.twitchy.display();
         return Err(io::Error::other(format!(
             "there is no program {program}; build it, or name it by --twitchy"
         )));
     }
+    let interrupts = Interrupts::listen()?;
+    // On a thread that is left where it is if the start is given up.
+    let mut cluster = match while_working(&interrupts, move || start(&options, addresses))? {
+        Some(cluster) => cluster?,
+        None => {
+            say("ending what was started")?;
+            return Ok(End::AtOnce);
+        }
+    };
+    while !interrupts.within(WATCH_EVERY) {
+        for gateway in &mut cluster.gateways {
+            if gateway.process.ended()? {
+                return Err(io::Error::other(format!(
+                    "the gateway at {} ended, see {}",
+                    gateway.address,
+                    gateway.log.display()
+                )));
+            }
+        }
+    }
+    say("ending the gateways, then Kafka and Cassandra; Ctrl-C again ends them at once")?;
+    let ending = move || {
+        // All at the same time.
+        cluster.gateways.iter_mut().for_each(|gateway| gateway.process.let_go());
+        drop(cluster);
+    };
+    match while_working(&interrupts, ending)? {
+        Some(()) => {
+            say("everything has ended")?;
+            Ok(End::Asked)
+        }
+        None => Ok(End::AtOnce),
+    }
+}
+
+/// Does something on another thread; `None` if an interrupt came before it was done.
+fn while_working<T: Send + 'static>(
+    interrupts: &Interrupts,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<Option<T>> {
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || tell.send(work()));
+    loop {
+        if interrupts.within(LOOK_EVERY) {
+            return Ok(None);
+        }
+        match told.try_recv() {
+            Ok(done) => return Ok(Some(done)),
+            Err(TryRecvError::Empty) => {}
+            Err(TryRecvError::Disconnected) => return Err(io::Error::other("a part of it panicked")),
+        }
+    }
+}
+
+fn start(options: &Options, addresses: Vec<SocketAddr>) -> io::Result<Cluster> {
     say("starting Kafka and Cassandra: half a minute (the first time their jars are fetched: some 110 MB)")?;
     let began = Instant::now();
     let broker = thread::spawn(|| {
@@ -104,18 +178,7 @@ pub fn up(options: &Options) -> io::Result<()> {
         "ready after {} s: the same rooms at each of them. Ctrl-C ends it all.",
         began.elapsed().as_secs()
     ))?;
-    loop {
-        for gateway in &mut gateways {
-            if gateway.process.ended()? {
-                return Err(io::Error::other(format!(
-                    "the gateway at {} ended, see {}",
-                    gateway.address,
-                    gateway.log.display()
-                )));
-            }
-        }
-        thread::sleep(Duration::from_millis(500));
-    }
+    Ok(Cluster { gateways, _node: node, _broker: broker })
 }
 
 /// Where the gateways will be.
@@ -231,7 +294,7 @@ mod tests {
         let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = taken.local_addr().expect("it has one");
         let options = Options { twitchy: "t".into(), gateways: 1, port: address.port(), serve: Vec::new() };
-        let error = up(&options).expect_err("it is taken").to_string();
+        let error = up(options).expect_err("it is taken").to_string();
         assert!(error.contains(&address.to_string()) && error.contains("--port"), "{error}");
     }
 

@@ -8,5 +8,6 @@
 pub mod cassandra;
 pub mod child;
 pub mod cluster;
+mod interrupt;
 pub mod kafka;
 pub mod maven;

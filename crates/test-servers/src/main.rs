@@ -20,8 +20,11 @@ Usage: test-servers start [--measured]
        test-servers cluster [--twitchy PROGRAM] [--gateways N] [--port P] [-- ARGS]
            Starts them and N gateways (3) on ports from P (8081) over them; ARGS go to each `twitchy serve`.
            PROGRAM is the `twitchy` beside this program unless another is named.
-           Ctrl-C ends everything, and what was said is gone.
+           Ctrl-C ends everything in order, and what was said is gone; a second one ends it at once.
 ";
+
+/// As shells tell of a program that SIGINT ended.
+const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -31,7 +34,11 @@ fn main() -> ExitCode {
             start(kafka::Broker::start_measured)
         }
         Some((command, rest)) if command == "cluster" => match cluster::Options::parse(rest) {
-            Ok(options) => cluster::up(&options),
+            Ok(options) => match cluster::up(options) {
+                Ok(cluster::End::Asked) => Ok(()),
+                Ok(cluster::End::AtOnce) => return ExitCode::from(INTERRUPTED),
+                Err(error) => Err(error),
+            },
             Err(wrong) => {
                 let _ = write!(io::stderr(), "test-servers: {wrong}\n{HELP}");
                 return ExitCode::from(64);
