@@ -58,9 +58,7 @@ pub async fn get(
     AsAdmin(admin): AsAdmin,
 ) -> Result<Json<objects::Room>, Refusal> {
     let room = room(&app, &slug, admin)?;
-    // Its rules and its pin are known once it is up; if that takes long, it is shown as far as it is known.
-    let _ = room.shown().await;
-    Ok(Json(room.to_object()))
+    Ok(Json(app.gateway.history.object(&room).await))
 }
 
 /// Makes a room. Its style is fixed with that.

@@ -14,7 +14,10 @@ use super::{
 use crate::persist::Marks;
 use chat::{
     message::Logged,
-    moderation::{Taken, facts::Fact},
+    moderation::{
+        Taken,
+        facts::{Fact, State},
+    },
     nonces::{RACE_MS, Verdict},
     time::Millis,
 };
@@ -23,6 +26,7 @@ use event_log::{EventLog, Offset, Partition, ReadError};
 use protocol::{
     ids::{MessageId, Seq, UserId},
     limits::HISTORY_MAX,
+    objects,
 };
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -346,6 +350,23 @@ impl History {
                 }
             }
         }
+    }
+
+    /// A room as REST tells it. One that sleeps is not woken for that: its rules and its pin are what the store knows, or, if
+    /// it does not answer, what is known here.
+    pub async fn object(&self, room: &Room) -> objects::Room {
+        let mut object = room.to_object();
+        if room.followed.stage() < Stage::Shown
+            && let Ok(facts) = self.facts(room).await
+        {
+            let mut state = State::default();
+            for fact in facts {
+                state.learn(fact);
+            }
+            object.settings = state.settings();
+            object.pinned = state.pinned().map(|pinned| pinned.to_message(room.slug()));
+        }
+        object
     }
 
     /// Asks how far the store is with a partition.

@@ -2,11 +2,16 @@
 //! depend on whether it did.
 
 use crate::support::{GATEWAY, NOW, PERSIST, Process, Shared};
-use protocol::ids::Seq;
+use chat::moderation::{Act, Person, SettingsChange};
+use protocol::{
+    frames::Role,
+    ids::{Seq, UserId},
+};
 use server::rooms::{
     accept::Rejected,
     followed::{Stage, WAKE_WAIT_MAX},
     history::Resumed,
+    moderation::Parties,
 };
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -44,6 +49,22 @@ async fn a_partition_is_followed_from_the_first_who_needs_it_until_some_time_aft
     // Whoever reads the past wakes it too.
     assert_eq!(gateway.told().await, ["hello"]);
     assert_eq!(gateway.room.followed.stage(), Stage::Live);
+}
+
+/// Nobody reads or writes there by that.
+#[tokio::test(start_paused = true)]
+async fn a_room_that_is_looked_at_tells_its_rules_and_sleeps_on() {
+    let shared = Shared::new();
+    let (a, persister) = (Process::start(&shared, GATEWAY).await, Process::start(&shared, PERSIST).await);
+    let by = Person { id: UserId(1), username: "ada".to_owned() };
+    let parties = Parties { by: &by, role: Role::Admin, target: Role::Viewer };
+    let unique = SettingsChange { unique_chat: Some(true), ..SettingsChange::default() };
+    a.room.take(parties, Act::Settings(unique), None).await.expect("taken");
+    persister.stored(1).await;
+    let gateway = Process::lazy(&shared, GATEWAY, KEEP).await;
+    assert!(!gateway.room.settings().unique_chat, "nothing is known here yet");
+    let object = gateway.history.object(&gateway.room).await;
+    assert_eq!((object.settings.unique_chat, gateway.room.followed.stage()), (true, Stage::Asleep));
 }
 
 #[tokio::test(start_paused = true)]
