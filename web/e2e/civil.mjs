@@ -182,7 +182,7 @@ try {
       await sheet.getByLabel("Description").fill("For those who are up.");
       await sheet.getByRole("radio", { name: /^corporate/ }).check();
       await sheet.getByRole("button", { name: "Open the room" }).click();
-      await sheet.getByText("There is a room of that name already").waitFor();
+      await sheet.getByText("There is a room of that address already").waitFor();
       await sheet.getByLabel("Address").fill("night_shift");
       await clean(mod, "the rooms' sheet");
       await shot(mod, "civil-rooms");

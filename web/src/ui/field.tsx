@@ -1,22 +1,24 @@
 import { type ComponentProps, type ReactNode, useId } from "react";
 import styles from "./field.module.css";
+import { Hint } from "./hint";
 
 interface Props extends ComponentProps<"input"> {
   label: string;
-  /** Shown below; a rule while typing, or what is wrong. */
+  /** A rule, shown below while nothing is wrong. */
   hint?: ReactNode;
-  invalid?: boolean;
+  /** What is wrong with what was typed. */
+  wrong?: string | null;
 }
 
-export function Field({ label, hint, invalid = false, ...input }: Props) {
+export function Field({ label, hint, wrong = null, ...input }: Props) {
   const id = useId();
   return (
     <div className={styles.field}>
       <label htmlFor={id}>{label}</label>
-      <input {...input} id={id} aria-invalid={invalid || undefined} aria-describedby={`${id}-hint`} />
-      <p id={`${id}-hint`} className={invalid ? styles.wrong : styles.hint}>
+      <input {...input} id={id} aria-invalid={wrong !== null || undefined} aria-describedby={`${id}-hint`} />
+      <Hint id={`${id}-hint`} wrong={wrong}>
         {hint}
-      </p>
+      </Hint>
     </div>
   );
 }

@@ -7,7 +7,7 @@ const SENTENCES: Record<string, string> = {
   forbidden: "You are not allowed to do that here.",
   banned: "You can't write in this room at the moment.",
   username_taken: "That name is taken. Try another one.",
-  room_taken: "There is a room of that name already. Try another one.",
+  room_taken: "There is a room of that address already. Try another one.",
   limit_reached: "There are as many of these as there may be. Take one away first.",
   duplicate_message: "Someone already said exactly that. This room takes each line once.",
   message_too_long: "That is too long. 500 letters is the most.",

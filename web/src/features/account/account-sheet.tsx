@@ -1,10 +1,10 @@
 import { type FormEvent, useState } from "react";
-import { CallProblem } from "../../client/problem";
 import type { Session } from "../../client/session";
 import { Button } from "../../ui/button";
 import { Field } from "../../ui/field";
-import { problemText, secondsUntil } from "../../ui/problem-text";
+import { Problem } from "../../ui/problem";
 import { Sheet } from "../../ui/sheet";
+import { useWork } from "../../ui/use-work";
 import styles from "./account.module.css";
 import { passwordFault, strengthHint, USERNAME_HINT, usernameFault } from "./username-rule";
 
@@ -25,37 +25,25 @@ export function AccountSheet({ session, intent, keptText, onDone, onClose }: Pro
   const [password, setPassword] = useState("");
   const [visible, setVisible] = useState(false);
   const [finished, setFinished] = useState({ username: false, password: false });
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<CallProblem | null>(null);
+  const { busy, forget, problem, wrong, work } = useWork("username", "password");
 
   const registering = mode === "register";
-  const told = (field: string) => problem?.fields.find((fault) => fault.field === field)?.detail ?? null;
-  const taken = problem?.code === "username_taken" ? problemText("username_taken") : null;
-  const nameFault = taken ?? told("username") ?? (registering ? usernameFault(username, finished.username) : null);
-  const wordFault = told("password") ?? (registering ? passwordFault(password, finished.password) : null);
-  const general = problem && !taken && problem.fields.length === 0 ? describe(problem) : null;
+  const nameFault = wrong("username") ?? (registering ? usernameFault(username, finished.username) : null);
+  const wordFault = wrong("password") ?? (registering ? passwordFault(password, finished.password) : null);
 
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     setFinished({ username: true, password: true });
-    setProblem(null);
+    forget();
     if (username === "" || password === "") return;
     if (registering && (usernameFault(username, true) ?? passwordFault(password, true)) !== null) return;
-    setBusy(true);
-    try {
-      if (registering) await session.register(username, password);
-      else await session.login(username, password);
-      onDone();
-    } catch (error) {
-      setProblem(error instanceof CallProblem ? error : new CallProblem("internal", 0, ""));
-    } finally {
-      setBusy(false);
-    }
+    const enter = () => (registering ? session.register(username, password) : session.login(username, password));
+    if (await work(enter)) onDone();
   };
 
   const turn = (next: AccountIntent) => {
     setMode(next);
-    setProblem(null);
+    forget();
     setFinished({ username: false, password: false });
   };
 
@@ -75,11 +63,11 @@ export function AccountSheet({ session, intent, keptText, onDone, onClose }: Pro
           spellCheck={false}
           autoFocus
           value={username}
-          invalid={nameFault !== null}
-          hint={nameFault ?? (registering ? USERNAME_HINT : "")}
+          wrong={nameFault}
+          hint={registering ? USERNAME_HINT : ""}
           onChange={(event) => {
             setUsername(event.target.value);
-            setProblem(null);
+            forget();
           }}
           onBlur={() => setFinished((now) => ({ ...now, username: username !== "" }))}
         />
@@ -89,11 +77,11 @@ export function AccountSheet({ session, intent, keptText, onDone, onClose }: Pro
           type={visible ? "text" : "password"}
           autoComplete={registering ? "new-password" : "current-password"}
           value={password}
-          invalid={wordFault !== null}
-          hint={wordFault ?? (registering ? strengthHint(password) : "")}
+          wrong={wordFault}
+          hint={registering ? strengthHint(password) : ""}
           onChange={(event) => {
             setPassword(event.target.value);
-            setProblem(null);
+            forget();
           }}
           onBlur={() => setFinished((now) => ({ ...now, password: password !== "" }))}
         />
@@ -101,11 +89,7 @@ export function AccountSheet({ session, intent, keptText, onDone, onClose }: Pro
           <input type="checkbox" checked={visible} onChange={(event) => setVisible(event.target.checked)} />
           Show password
         </label>
-        {general && (
-          <p className={styles.problem} role="alert">
-            {general}
-          </p>
-        )}
+        <Problem text={problem} />
         <Button kind="primary" type="submit" disabled={busy}>
           {busy ? "One moment…" : registering ? (keptText === null ? "Join" : "Join and send") : "Log in"}
         </Button>
@@ -118,10 +102,4 @@ export function AccountSheet({ session, intent, keptText, onDone, onClose }: Pro
       </p>
     </Sheet>
   );
-}
-
-function describe(problem: CallProblem): string {
-  const told = problemText(problem.code, problem.message);
-  if (problem.retryAfterMs === null) return told;
-  return `${told} Try again in ${secondsUntil(problem.retryAfterMs, 0)} s.`;
 }

@@ -1,9 +1,9 @@
 import { type FormEvent, useState } from "react";
-import { CallProblem } from "../../client/problem";
 import type { Session } from "../../client/session";
 import { Button } from "../../ui/button";
 import { Field } from "../../ui/field";
-import { problemText } from "../../ui/problem-text";
+import { Problem } from "../../ui/problem";
+import { useWork } from "../../ui/use-work";
 import styles from "./account.module.css";
 import { passwordFault, strengthHint } from "./username-rule";
 
@@ -12,26 +12,14 @@ export function PasswordForm({ session, onDone }: { session: Session; onDone: ()
   const [current, setCurrent] = useState("");
   const [next, setNext] = useState("");
   const [finished, setFinished] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<CallProblem | null>(null);
-  const wrong = problem?.code === "invalid_credentials" ? "That is not your password." : null;
-  const told = problem?.fields.find((fault) => fault.field === "new_password")?.detail ?? null;
-  const fault = told ?? passwordFault(next, finished);
-  const general = problem && !wrong && !told ? problemText(problem.code, problem.message) : null;
+  const { busy, forget, problem, wrong, work } = useWork("current_password", "new_password");
 
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     setFinished(true);
-    setProblem(null);
+    forget();
     if (current === "" || passwordFault(next, true) !== null) return;
-    setBusy(true);
-    try {
-      await session.changePassword(current, next);
-      onDone();
-    } catch (error) {
-      setProblem(error instanceof CallProblem ? error : new CallProblem("internal", 0, ""));
-      setBusy(false);
-    }
+    if (await work(() => session.changePassword(current, next))) onDone();
   };
 
   return (
@@ -42,11 +30,10 @@ export function PasswordForm({ session, onDone }: { session: Session; onDone: ()
         autoComplete="current-password"
         autoFocus
         value={current}
-        invalid={wrong !== null}
-        hint={wrong ?? ""}
+        wrong={wrong("current_password")}
         onChange={(event) => {
           setCurrent(event.target.value);
-          setProblem(null);
+          forget();
         }}
       />
       <Field
@@ -54,19 +41,15 @@ export function PasswordForm({ session, onDone }: { session: Session; onDone: ()
         type="password"
         autoComplete="new-password"
         value={next}
-        invalid={fault !== null}
-        hint={fault ?? strengthHint(next)}
+        wrong={wrong("new_password") ?? passwordFault(next, finished)}
+        hint={strengthHint(next)}
         onChange={(event) => {
           setNext(event.target.value);
-          setProblem(null);
+          forget();
         }}
         onBlur={() => setFinished(next !== "")}
       />
-      {general && (
-        <p className={styles.problem} role="alert">
-          {general}
-        </p>
-      )}
+      <Problem text={problem} />
       <p className={styles.small}>Every other browser and app is logged out. This one stays in.</p>
       <Button kind="ink" type="submit" disabled={busy}>
         {busy ? "One moment…" : "Change it and log out everywhere else"}

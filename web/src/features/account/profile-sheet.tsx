@@ -1,12 +1,12 @@
 import { type FormEvent, useState } from "react";
-import { CallProblem } from "../../client/problem";
 import type { Session } from "../../client/session";
 import type { User } from "../../protocol/__generated__/protocol";
 import { Button } from "../../ui/button";
 import { Field } from "../../ui/field";
 import { nameColorStyle } from "../../ui/name-color-style";
-import { problemText } from "../../ui/problem-text";
+import { Problem } from "../../ui/problem";
 import { Sheet } from "../../ui/sheet";
+import { useWork } from "../../ui/use-work";
 import styles from "./account.module.css";
 import { PasswordForm } from "./password-form";
 
@@ -34,24 +34,14 @@ interface Props {
 export function ProfileSheet({ session, user, onClose }: Props) {
   const [displayName, setDisplayName] = useState(user.display_name);
   const [color, setColor] = useState(user.color.toUpperCase());
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<string | null>(null);
   const [changing, setChanging] = useState(false);
+  const { busy, problem, wrong, work } = useWork("display_name");
   const matches = displayName.toLowerCase() === user.username;
   const colors = COLORS.some((known) => known === color) ? COLORS : [color, ...COLORS];
 
   const save = async (event: FormEvent) => {
     event.preventDefault();
-    if (!matches) return;
-    setBusy(true);
-    setProblem(null);
-    try {
-      await session.updateProfile({ display_name: displayName, color });
-      onClose();
-    } catch (error) {
-      setProblem(error instanceof CallProblem ? problemText(error.code, error.message) : problemText("internal"));
-      setBusy(false);
-    }
+    if (matches && (await work(() => session.updateProfile({ display_name: displayName, color })))) onClose();
   };
 
   if (changing)
@@ -74,8 +64,8 @@ export function ProfileSheet({ session, user, onClose }: Props) {
           value={displayName}
           spellCheck={false}
           autoCapitalize="none"
-          invalid={!matches}
-          hint={matches ? "Capitals are yours to choose." : `It has to stay “${user.username}”, in any capitals.`}
+          wrong={matches ? wrong("display_name") : `It has to stay “${user.username}”, in any capitals.`}
+          hint="Capitals are yours to choose."
           onChange={(event) => setDisplayName(event.target.value)}
         />
         <fieldset>
@@ -97,11 +87,7 @@ export function ProfileSheet({ session, user, onClose }: Props) {
           </div>
           <p className={styles.small}>Shown a little lighter or darker where it would be hard to read.</p>
         </fieldset>
-        {problem && (
-          <p className={styles.problem} role="alert">
-            {problem}
-          </p>
-        )}
+        <Problem text={problem} />
         <Button kind="ink" type="submit" disabled={busy || !matches}>
           Save
         </Button>

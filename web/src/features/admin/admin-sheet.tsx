@@ -7,6 +7,7 @@ import { Check } from "../../ui/choice";
 import { EmoteImage } from "../../ui/emote-image";
 import { Field } from "../../ui/field";
 import { plural } from "../../ui/numbers";
+import { Problem } from "../../ui/problem";
 import { Sheet } from "../../ui/sheet";
 import { useSignal } from "../../ui/use-signal";
 import { useWork } from "../../ui/use-work";
@@ -14,6 +15,7 @@ import styles from "./admin-sheet.module.css";
 import { PictureField, pictureFault } from "./picture-field";
 
 const EMOTE_NAME = /^[A-Za-z][A-Za-z0-9_]{1,31}$/;
+const NAME_RULE = "Letters, digits and _, with a capital, a digit or _ in it, so that no everyday word is one.";
 
 interface Props {
   administration: Administration;
@@ -73,13 +75,8 @@ function Emotes({ administration, book, toasts, slug, title }: Props) {
         maxLength={32}
         spellCheck={false}
         autoCapitalize="none"
-        invalid={!good || wrong("name") !== null}
-        hint={
-          wrong("name") ??
-          (taken
-            ? "There is one of that name; yours takes its place."
-            : "Letters, digits and _, with a capital, a digit or _ in it, so that no everyday word is one.")
-        }
+        wrong={wrong("name") ?? (good ? null : NAME_RULE)}
+        hint={taken ? "There is one of that name; yours takes its place." : NAME_RULE}
         onChange={(event) => setName(event.target.value)}
       />
       <PictureField picture={picture} disabled={busy} told={wrong("picture")} onChange={setPicture} />
@@ -114,13 +111,5 @@ function Emotes({ administration, book, toasts, slug, title }: Props) {
         </section>
       )}
     </form>
-  );
-}
-
-function Problem({ text }: { text: string | null }) {
-  return text === null ? null : (
-    <p className={styles.problem} role="alert">
-      {text}
-    </p>
   );
 }

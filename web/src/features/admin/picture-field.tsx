@@ -1,6 +1,7 @@
 import { type DragEvent, useEffect, useId, useRef, useState } from "react";
 import { EMOTE_BYTES_MAX, EMOTE_TYPES } from "../../client/administration";
 import { Button } from "../../ui/button";
+import { Hint } from "../../ui/hint";
 import styles from "./picture-field.module.css";
 
 interface Props {
@@ -86,9 +87,9 @@ export function PictureField({ picture, disabled, told, onChange }: Props) {
           </>
         )}
       </div>
-      <p id={`${id}-hint`} className={fault === null ? styles.hint : styles.wrong} role={fault ? "alert" : undefined}>
-        {fault ?? "SVG, PNG, GIF or WebP, 256 kB at most. Square ones look best."}
-      </p>
+      <Hint id={`${id}-hint`} wrong={fault} role={fault ? "alert" : undefined}>
+        SVG, PNG, GIF or WebP, 256 kB at most. Square ones look best.
+      </Hint>
     </div>
   );
 }

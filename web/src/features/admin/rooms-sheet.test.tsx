@@ -22,7 +22,7 @@ const roomOf = (slug: string, style: string, archived = false) => ({
 
 let calls: { line: string; body: unknown }[];
 let rooms: object[];
-let refusal: object | null;
+let refusal: { status: number; code: string; detail: string; errors?: object[] } | null;
 let entered: string[];
 
 beforeAll(() => {
@@ -45,7 +45,7 @@ async function show() {
     const body = init.body === undefined ? null : JSON.parse(String(init.body));
     if (init.method !== "GET") calls.push({ line: `${init.method} ${path.replace("/api/v1", "")}`, body });
     if (init.method === "GET") return Response.json({ rooms });
-    if (refusal) return Response.json(refusal, { status: 422 });
+    if (refusal) return Response.json(refusal, { status: refusal.status });
     return init.method === "POST" && path.endsWith("/rooms")
       ? Response.json(roomOf(body.slug, body.transformer), { status: 201 })
       : new Response(null, { status: 204 });
@@ -118,6 +118,24 @@ it("shows what the server finds wrong beside the field", async () => {
   expect(screen.getByLabelText("Address").getAttribute("aria-invalid")).toBe("true");
   expect(screen.queryByRole("alert")).toBeNull();
   expect(entered).toEqual([]);
+});
+
+it("tells a taken address at its field until another one is typed", async () => {
+  refusal = { status: 409, code: "room_taken", detail: "" };
+  await show();
+  write("Title", "Night");
+  write("Address", "bestie");
+  fireEvent.click(screen.getByRole("radio", { name: /^plain/ }));
+  fireEvent.click(screen.getByRole("button", { name: "Open the room" }));
+  await network();
+  const address = screen.getByLabelText("Address");
+  expect(address.getAttribute("aria-invalid")).toBe("true");
+  const hint = () => document.getElementById(address.getAttribute("aria-describedby") ?? "")?.textContent;
+  expect(hint()).toBe("There is a room of that address already. Try another one.");
+  expect(screen.queryByRole("alert")).toBeNull();
+  write("Address", "bestie_2");
+  expect(address.getAttribute("aria-invalid")).toBeNull();
+  expect(hint()).toMatch(/for ever/);
 });
 
 it("closes the room one is in with two presses, and opens a closed one with one", async () => {

@@ -1,11 +1,14 @@
 import { type FormEvent, useState } from "react";
-import { type Administration, DESCRIPTION_MAX, SLUG, TITLE_MAX } from "../../client/administration";
+import { type Administration, SLUG } from "../../client/administration";
 import type { RoomDirectory } from "../../client/room-directory";
 import type { Toasts } from "../../client/toasts";
 import type { Room, RoomTransformer } from "../../protocol/__generated__/protocol";
 import { Button } from "../../ui/button";
 import { Field } from "../../ui/field";
+import { Hint } from "../../ui/hint";
+import { Problem } from "../../ui/problem";
 import { RoomMark } from "../../ui/room-mark";
+import { DescriptionField, TitleField } from "../../ui/room-words";
 import { Sheet } from "../../ui/sheet";
 import { useSignal } from "../../ui/use-signal";
 import { useWork } from "../../ui/use-work";
@@ -42,7 +45,7 @@ function NewRoom({ administration, directory, toasts, rooms, onEnter, onClose }:
   const [title, setTitle] = useState("");
   const [description, setDescription] = useState("");
   const [style, setStyle] = useState<string | null>(null);
-  const { busy, problem, wrong, work } = useWork("slug", "title", "description", "transformer");
+  const { busy, forget, problem, wrong, work } = useWork("slug", "title", "description", "transformer");
   const good = slug === "" || SLUG.test(slug);
   const ready = SLUG.test(slug) && title.trim() !== "" && style !== null;
 
@@ -61,16 +64,7 @@ function NewRoom({ administration, directory, toasts, rooms, onEnter, onClose }:
   return (
     <form className={styles.part} onSubmit={make}>
       <h3>A new room</h3>
-      <Field
-        label="Title"
-        required
-        autoComplete="off"
-        maxLength={TITLE_MAX}
-        value={title}
-        invalid={wrong("title") !== null}
-        hint={wrong("title")}
-        onChange={(event) => setTitle(event.target.value)}
-      />
+      <TitleField value={title} wrong={wrong("title")} onChange={setTitle} />
       <Field
         label="Address"
         required
@@ -79,22 +73,14 @@ function NewRoom({ administration, directory, toasts, rooms, onEnter, onClose }:
         maxLength={25}
         spellCheck={false}
         autoCapitalize="none"
-        invalid={!good || wrong("slug") !== null}
-        hint={
-          wrong("slug") ??
-          (good ? "3 to 25 small letters, digits or _; for ever." : "Only small letters, digits and _, 3 at least.")
-        }
-        onChange={(event) => setSlug(event.target.value)}
+        wrong={wrong("slug") ?? (good ? null : "Only small letters, digits and _, 3 at least.")}
+        hint="3 to 25 small letters, digits or _; for ever."
+        onChange={(event) => {
+          setSlug(event.target.value);
+          forget();
+        }}
       />
-      <Field
-        label="Description"
-        autoComplete="off"
-        maxLength={DESCRIPTION_MAX}
-        value={description}
-        invalid={wrong("description") !== null}
-        hint={wrong("description")}
-        onChange={(event) => setDescription(event.target.value)}
-      />
+      <DescriptionField value={description} wrong={wrong("description")} onChange={setDescription} />
       <StyleChoice known={stylesOf(rooms)} value={style} wrong={wrong("transformer")} onChange={setStyle} />
       <Problem text={problem} />
       <Button kind="ink" type="submit" disabled={busy || !ready}>
@@ -143,7 +129,7 @@ function StyleChoice({ known, value, wrong, onChange }: StyleChoiceProps) {
           </span>
         </label>
       ))}
-      <p className={wrong === null ? styles.hint : styles.problem}>{wrong ?? "It stays with the room for ever."}</p>
+      <Hint wrong={wrong}>It stays with the room for ever.</Hint>
     </fieldset>
   );
 }
@@ -213,13 +199,5 @@ function ClosedRooms({ administration, directory, toasts, rooms, onEnter, onClos
         ))}
       </ul>
     </section>
-  );
-}
-
-function Problem({ text }: { text: string | null }) {
-  return text === null ? null : (
-    <p className={styles.problem} role="alert">
-      {text}
-    </p>
   );
 }

@@ -2,6 +2,7 @@ import { useEffect, useState } from "react";
 import type { RoomModeration } from "../../client/room-moderation";
 import type { LogEntry } from "../../protocol/__generated__/protocol";
 import { Button } from "../../ui/button";
+import { Problem } from "../../ui/problem";
 import { useWork } from "../../ui/use-work";
 import { Entries } from "./entries";
 import styles from "./moderation.module.css";
@@ -33,11 +34,7 @@ export function LogTab({ moderation }: { moderation: RoomModeration }) {
           Look again
         </Button>
       </div>
-      {problem && (
-        <p className={styles.problem} role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem text={problem} />
       {entries?.length === 0 && <p className={styles.note}>Nothing had to be done here.</p>}
       {entries && <Entries entries={entries} />}
       {before !== null && (

@@ -5,6 +5,7 @@ import type { Role } from "../../protocol/__generated__/protocol";
 import type { Card } from "../../protocol/moderation";
 import { Button } from "../../ui/button";
 import { Field } from "../../ui/field";
+import { Problem } from "../../ui/problem";
 import { useWork } from "../../ui/use-work";
 import { Entries } from "./entries";
 import styles from "./moderation.module.css";
@@ -127,11 +128,7 @@ export function Measures({ moderation, toasts, username, role }: Props) {
         hint="They are told it, and it stands in the log."
         onChange={(event) => setReason(event.target.value)}
       />
-      {problem && (
-        <p className={styles.problem} role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem text={problem} />
       <div className={styles.row}>
         <Button disabled={busy} onClick={() => void clear()}>
           Remove all they said here

@@ -4,6 +4,7 @@ import type { Toasts } from "../../client/toasts";
 import type { BannedUser, Role, RoomRole } from "../../protocol/__generated__/protocol";
 import { Button } from "../../ui/button";
 import { Field } from "../../ui/field";
+import { Problem } from "../../ui/problem";
 import { useWork } from "../../ui/use-work";
 import styles from "./moderation.module.css";
 import { atTime, ROLE_NAMES } from "./words";
@@ -89,11 +90,7 @@ export function PeopleTab({ moderation, toasts, role, onPerson }: Props) {
           )}
         </div>
       </form>
-      {problem && (
-        <p className={styles.problem} role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem text={problem} />
       <section>
         <h3 className={styles.heading}>Roles</h3>
         {roles?.length === 0 && <p className={styles.note}>Nobody is more than a viewer here yet.</p>}

@@ -4,6 +4,7 @@ import type { BlockedPhrase } from "../../protocol/__generated__/protocol";
 import { Button } from "../../ui/button";
 import { Check } from "../../ui/choice";
 import { Field } from "../../ui/field";
+import { Problem } from "../../ui/problem";
 import { useWork } from "../../ui/use-work";
 import styles from "./moderation.module.css";
 
@@ -49,11 +50,7 @@ export function PhrasesTab({ moderation }: { moderation: RoomModeration }) {
         <Check checked={pattern} onChange={setPattern}>
           It is a regular expression
         </Check>
-        {problem && (
-          <p className={styles.problem} role="alert">
-            {problem}
-          </p>
-        )}
+        <Problem text={problem} />
         <Button type="submit" disabled={busy || words.trim() === ""}>
           Block it
         </Button>

@@ -5,6 +5,7 @@ import type { Toasts } from "../../client/toasts";
 import type { Role, Room, SettingsBody } from "../../protocol/__generated__/protocol";
 import { Button } from "../../ui/button";
 import { Check, Choice } from "../../ui/choice";
+import { Problem } from "../../ui/problem";
 import { useSignalPart } from "../../ui/use-signal";
 import { useWork } from "../../ui/use-work";
 import styles from "./moderation.module.css";
@@ -75,11 +76,7 @@ export function RoomTab({ room, info, role, moderation, toasts }: Props) {
           Calm it: 30 s and only emotes
         </Button>
       )}
-      {problem && (
-        <p className={styles.problem} role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem text={problem} />
       {pinned && (
         <div className={styles.state}>
           <p className={styles.detail}>

@@ -1,10 +1,10 @@
 import { type FormEvent, useState } from "react";
-import { DESCRIPTION_MAX, TITLE_MAX } from "../../client/administration";
 import type { RoomModeration } from "../../client/room-moderation";
 import type { Toasts } from "../../client/toasts";
 import type { Room } from "../../protocol/__generated__/protocol";
 import { Button } from "../../ui/button";
-import { Field } from "../../ui/field";
+import { Problem } from "../../ui/problem";
+import { DescriptionField, TitleField } from "../../ui/room-words";
 import { useWork } from "../../ui/use-work";
 import styles from "./moderation.module.css";
 
@@ -28,30 +28,9 @@ export function WordsForm({ info, moderation, toasts }: Props) {
   };
   return (
     <form className={styles.form} onSubmit={save}>
-      <Field
-        label="Title"
-        required
-        autoComplete="off"
-        maxLength={TITLE_MAX}
-        value={title}
-        invalid={wrong("title") !== null}
-        hint={wrong("title")}
-        onChange={(event) => setTitle(event.target.value)}
-      />
-      <Field
-        label="Description"
-        autoComplete="off"
-        maxLength={DESCRIPTION_MAX}
-        value={description}
-        invalid={wrong("description") !== null}
-        hint={wrong("description")}
-        onChange={(event) => setDescription(event.target.value)}
-      />
-      {problem && (
-        <p className={styles.problem} role="alert">
-          {problem}
-        </p>
-      )}
+      <TitleField value={title} wrong={wrong("title")} onChange={setTitle} />
+      <DescriptionField value={description} wrong={wrong("description")} onChange={setDescription} />
+      <Problem text={problem} />
       <Button type="submit" disabled={busy || same || change.title === ""}>
         Save the words
       </Button>

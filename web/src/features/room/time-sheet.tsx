@@ -2,6 +2,7 @@ import { type FormEvent, useState } from "react";
 import type { RoomSession } from "../../client/room-session";
 import { Button } from "../../ui/button";
 import { Field } from "../../ui/field";
+import { Problem } from "../../ui/problem";
 import { problemText } from "../../ui/problem-text";
 import { Sheet } from "../../ui/sheet";
 import styles from "./time-sheet.module.css";
@@ -51,16 +52,8 @@ export function TimeSheet({ room, onClose }: { room: RoomSession; onClose: () =>
           hint="In your own time zone."
           onChange={(event) => setWanted(event.target.value)}
         />
-        {state === "failed" && (
-          <p className={styles.problem} role="alert">
-            {problemText("unreachable")}
-          </p>
-        )}
-        {state === "empty" && (
-          <p className={styles.problem} role="alert">
-            Nothing was said here from that time on.
-          </p>
-        )}
+        {state === "failed" && <Problem text={problemText("unreachable")} />}
+        {state === "empty" && <Problem text="Nothing was said here from that time on." />}
         <Button kind="ink" type="submit" disabled={state === "busy"}>
           {state === "busy" ? "Looking…" : "Show the chat then"}
         </Button>
