@@ -24,6 +24,7 @@ const KINDS = new Map([
   [9, ["unpin", measure(() => ({}))]],
   [10, ["block_phrase", measure((body) => ({ phrase: body.text(), pattern: body.bool() }))]],
   [11, ["allow_phrase", measure((body) => ({ blocked_by: body.u64(), phrase: body.text() }))]],
+  [12, ["retitle", measure((body) => ({ title: body.option(() => body.text()), description: body.option(() => body.text()) }))]],
 ]);
 /** Longest record that there is, in bytes. */
 const RECORD_BYTES_MAX = 64 * 1024;

@@ -87,6 +87,7 @@ test("measures of moderators are read", () => {
     unpin: { kind: "unpin", reason: null },
     "block-phrase": { kind: "block_phrase", reason: null, phrase: "b[a4]d", pattern: true },
     "allow-phrase": { kind: "allow_phrase", reason: null, blocked_by: "44", phrase: "b[a4]d" },
+    retitle: { kind: "retitle", reason: null, title: "Late ✨", description: null },
   };
   for (const [name, own] of Object.entries(wanted)) {
     assert.deepEqual(decodeRecord(bytesOf(`record-v1-measure-${name}`)), { ...head, ...own }, name);
@@ -115,7 +116,7 @@ test("a record cut anywhere, or with a byte left over, is malformed", () => {
 
 test("other versions and kinds are told by their number", () => {
   assert.throws(() => decodeRecord(Buffer.of(2, 1, 0)), /of version 2/);
-  assert.throws(() => decodeRecord(Buffer.of(1, 12, 0)), /of kind 12/);
+  assert.throws(() => decodeRecord(Buffer.of(1, 13, 0)), /of kind 13/);
 });
 
 test("no changed byte does anything but give a record or a RecordError", () => {

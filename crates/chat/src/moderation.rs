@@ -102,6 +102,14 @@ pub enum Act {
         /// What it was, for the moderation log.
         phrase: String,
     },
+    /// The room has other words; what is `None` stays. They hold by what the store says of the room: this tells the
+    /// moderation log, and nothing follows from it.
+    Retitle {
+        /// What it is called.
+        title: Option<String>,
+        /// The line under it.
+        description: Option<String>,
+    },
 }
 
 /// Rules that change.
@@ -154,7 +162,8 @@ impl Act {
             | Self::Pin(_)
             | Self::Unpin
             | Self::BlockPhrase { .. }
-            | Self::AllowPhrase { .. } => None,
+            | Self::AllowPhrase { .. }
+            | Self::Retitle { .. } => None,
         }
     }
 }

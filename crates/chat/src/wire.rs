@@ -100,7 +100,7 @@ impl Act {
             Self::Ban { seconds: None, .. } => ModerationAction::Ban,
             Self::Unban { .. } => ModerationAction::Unban,
             Self::Role { .. } => ModerationAction::Role,
-            Self::Settings(_) => ModerationAction::Settings,
+            Self::Settings(_) | Self::Retitle { .. } => ModerationAction::Settings,
             Self::Pin(_) => ModerationAction::Pin,
             Self::Unpin => ModerationAction::Unpin,
             Self::BlockPhrase { .. } => ModerationAction::BlockPhrase,
@@ -121,6 +121,15 @@ impl Act {
                     unique_chat.map(|on| switch("unique chat", on)),
                 ];
                 Some(parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
+            }
+            Self::Retitle { title, description } => {
+                let new = |what: &str, words: &String| match words.as_str() {
+                    "" => format!("no {what}"),
+                    words => format!("{what} “{words}”"),
+                };
+                let parts = [("title", title), ("description", description)];
+                let parts = parts.into_iter().filter_map(|(what, words)| Some(new(what, words.as_ref()?)));
+                Some(parts.collect::<Vec<_>>().join(", "))
             }
             Self::Pin(logged) => Some(message::excerpt(&logged.message.text)),
             Self::BlockPhrase { phrase, .. } | Self::AllowPhrase { phrase, .. } => Some(phrase.clone()),

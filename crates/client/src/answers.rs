@@ -51,6 +51,12 @@ pub struct Joined {
     pub pinned: Option<Message>,
     /// What one is here.
     pub you: You,
+    /// Its name for people.
+    pub title: Option<String>,
+    /// The line under it.
+    pub description: Option<String>,
+    /// Closed, so that only admins read it.
+    pub archived: bool,
 }
 
 /// What `ack` said.
@@ -112,6 +118,9 @@ pub(crate) fn joined_of(frame: &ServerFrame) -> Option<Joined> {
         settings,
         pinned,
         you,
+        title,
+        description,
+        archived,
     } = frame
     else {
         return None;
@@ -124,8 +133,11 @@ pub(crate) fn joined_of(frame: &ServerFrame) -> Option<Joined> {
         history: history.clone(),
         viewers: *viewers,
         settings: *settings,
-        pinned: pinned.clone(),
+        pinned: pinned.as_deref().cloned(),
         you: *you,
+        title: title.clone(),
+        description: description.clone(),
+        archived: *archived,
     })
 }
 

@@ -200,9 +200,21 @@ pub enum ServerFrame {
         /// Its rules.
         settings: RoomSettings,
         /// The pinned message.
-        pinned: Option<Message>,
+        pinned: Option<Box<Message>>,
         /// What one is here.
         you: You,
+        /// Its name for people.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "ts", ts(optional))]
+        title: Option<String>,
+        /// The line under it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "ts", ts(optional))]
+        description: Option<String>,
+        /// Closed, so that only admins read it; left out while it is open.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        #[cfg_attr(feature = "ts", ts(as = "Option<bool>", optional))]
+        archived: bool,
     },
     /// The room is no longer read.
     Left {
@@ -288,7 +300,7 @@ pub enum ServerFrame {
         /// Over the last few seconds.
         messages_per_second: f64,
         /// The pinned message.
-        pinned: Option<Message>,
+        pinned: Option<Box<Message>>,
         /// Its name for people, where that changed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[cfg_attr(feature = "ts", ts(optional))]

@@ -201,6 +201,9 @@ fn server_frames() {
         settings: RoomSettings::default(),
         pinned: None,
         you: You { role: Role::Viewer },
+        title: Some("Bestie".into()),
+        description: Some("Everyone is your bestie here.".into()),
+        archived: false,
     };
     golden.check("joined", &joined(None, None, vec![plain_message().into()]));
     golden.check("joined_recovered", &joined(Some(true), None, vec![]));
@@ -258,7 +261,7 @@ fn server_frames() {
             settings: room().settings,
             viewers: 3,
             messages_per_second: 1.5,
-            pinned: Some(plain_message()),
+            pinned: Some(Box::new(plain_message())),
             title: None,
             description: None,
             archived: None,
@@ -540,8 +543,11 @@ fn the_quick_joined_frame_is_the_same() {
         history,
         viewers: 3,
         settings: RoomSettings::default(),
-        pinned: Some(plain_message()),
+        pinned: Some(Box::new(plain_message())),
         you: You { role: Role::Viewer },
+        title: Some(r#""history":[]"#.into()),
+        description: None,
+        archived: true,
     };
     for n in 0..=history.len() {
         let quick = joined_frame(&joined(vec![]), encoded[..n].iter().map(String::as_str));

@@ -332,6 +332,7 @@ impl<I: Inlet> Connection<I> {
         // `history` holds the first hundred; `seq` is where it ends, and what follows comes in frames of its own.
         let in_history = past.len().min(HISTORY_MAX as usize);
         let seq = if in_history < past.len() { seqs[in_history - 1] } else { snapshot.last };
+        let words = room.words();
         let head = ServerFrame::Joined {
             room: join.room.clone(),
             epoch: room.epoch.0.clone(),
@@ -341,8 +342,11 @@ impl<I: Inlet> Connection<I> {
             history: Vec::new(),
             viewers: room.feed.viewers(),
             settings: room.settings(),
-            pinned: room.pinned(),
+            pinned: room.pinned().map(Box::new),
             you: You { role: self.role(&room) },
+            title: Some(words.title),
+            description: Some(words.description),
+            archived: room.is_archived(),
         };
         let (history, rest) = past.split_at(in_history);
         let mut frames = vec![frame::text(&joined_frame(&head, history.iter().map(String::as_str)))];

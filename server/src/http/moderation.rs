@@ -347,9 +347,14 @@ pub async fn settings(
         if entered.1 < Role::Broadcaster {
             return Err(Refusal::new(ErrorCode::Forbidden, NotAllowed::Broadcaster.to_string()));
         }
-        measured(&app, &user)?;
-        app.gateway.keeper.retitle(room, words).await?;
-        tracing::info!(room = %slug, by = %user.user.username, "a room has its words");
+        let words = words.beyond(&room.words())?;
+        if words != NewWords::default() {
+            // In the log first: there is no change that it does not tell of.
+            let act = Act::Retitle { title: words.title.clone(), description: words.description.clone() };
+            take(&app, &entered, &user, Role::Viewer, act, None).await?;
+            app.gateway.keeper.retitle(room, words).await?;
+            tracing::info!(room = %slug, by = %user.user.username, "a room has its words");
+        }
     }
     let change = SettingsChange { slow_mode_seconds, emote_only, unique_chat }.beyond(&room.settings());
     if !change.is_empty() {

@@ -82,6 +82,20 @@ pub struct NewWords {
     pub description: Option<String>,
 }
 
+impl NewWords {
+    /// As they will stand, without what is so already: nothing of it may be left.
+    ///
+    /// # Errors
+    /// `Invalid`.
+    pub fn beyond(self, now: &Words) -> Result<Self, RoomError> {
+        let Self { title, description } = checked(self)?;
+        Ok(Self {
+            title: title.filter(|title| *title != now.title),
+            description: description.filter(|description| *description != now.description),
+        })
+    }
+}
+
 impl Rules {
     fn preset(&self, slug: &str) -> Option<&RoomDefinition> {
         self.preset.iter().find(|room| room.slug.as_str() == slug)
@@ -321,20 +335,11 @@ impl Keeper {
         Ok(room)
     }
 
-    /// Gives a room other words. What is as it was costs nothing.
+    /// Gives a room other words.
     ///
     /// # Errors
     /// As [`Rules::retitle`].
     pub async fn retitle(&self, room: &Room, words: NewWords) -> Result<(), RoomError> {
-        let NewWords { title, description } = checked(words)?;
-        let Words { title: old_title, description: old_description } = room.words();
-        let words = NewWords {
-            title: title.filter(|title| *title != old_title),
-            description: description.filter(|description| *description != old_description),
-        };
-        if words == NewWords::default() {
-            return Ok(());
-        }
         let _turn = self.turn.lock().await;
         let changed = self.rules.retitle(self.store.as_ref(), room.slug(), words, self.world.now()).await;
         self.changed(changed)

@@ -280,7 +280,11 @@ impl Room {
             Act::Settings(_) | Act::Pin(_) | Act::Unpin => {
                 feed.publish_frame(self.frame(News::default()).to_json());
             }
-            Act::Unban { .. } | Act::Role { .. } | Act::BlockPhrase { .. } | Act::AllowPhrase { .. } => {}
+            Act::Unban { .. }
+            | Act::Role { .. }
+            | Act::BlockPhrase { .. }
+            | Act::AllowPhrase { .. }
+            | Act::Retitle { .. } => {}
         }
     }
 
@@ -319,7 +323,7 @@ impl Room {
             settings: self.settings(),
             viewers: self.feed.viewers(),
             messages_per_second: self.messages_per_second(),
-            pinned: self.pinned(),
+            pinned: self.pinned().map(Box::new),
         }
     }
 

@@ -344,7 +344,7 @@ async fn a_pinned_message_is_shown_until_it_goes() {
     refused(eve.rest.pin(ROOM, message.id).await, ErrorCode::Forbidden);
     mia.rest.pin(ROOM, message.id).await.unwrap();
     let shown = told(&mut viewer, "room", |frame| match frame {
-        ServerFrame::Room { pinned: Some(pinned), .. } => Some(pinned.clone()),
+        ServerFrame::Room { pinned: Some(pinned), .. } => Some(pinned.as_ref().clone()),
         _ => None,
     });
     assert_eq!(shown.await, message);

@@ -11,7 +11,7 @@ use client::{Rest, Socket};
 use protocol::{
     codes::ErrorCode,
     frames::{LeftReason, ServerFrame},
-    moderation::SettingsBody,
+    moderation::{ModerationAction, SettingsBody},
     objects::Room,
     rest::NewRoomBody,
 };
@@ -135,6 +135,46 @@ async fn only_admins_make_and_close_rooms_and_the_broadcaster_finds_the_words() 
     refused(mia.rest.change_settings("night", &words("Hers")).await, ErrorCode::Forbidden);
     let slow = SettingsBody { slow_mode_seconds: Some(5), ..SettingsBody::default() };
     assert_eq!(mia.rest.change_settings("night", &slow).await.unwrap().title, "Mine <now>");
+}
+
+#[tokio::test]
+async fn whoever_comes_back_hears_what_the_room_is_called_by_now() {
+    let House { here, admin, .. } = house().await;
+    admin.rest.create_room(&body("night", "plain")).await.unwrap();
+    let mut viewer = here.socket().await;
+    let joined = viewer.join("night").await.unwrap();
+    assert_eq!(joined.title.as_deref(), Some("Night shift"));
+    assert_eq!(joined.description.as_deref(), Some("For those who are up."));
+    drop(viewer);
+    let new = SettingsBody { description: Some(String::new()), ..words("Late") };
+    admin.rest.change_settings("night", &new).await.unwrap();
+    let again = here.socket().await.join("night").await.unwrap();
+    assert_eq!((again.title.as_deref(), again.description.as_deref()), (Some("Late"), Some("")));
+    assert!(!again.archived);
+    admin.rest.archive_room("night").await.unwrap();
+    let mut of_admin = here.socket().await;
+    of_admin.auth(&admin.access_token).await.unwrap();
+    assert!(of_admin.join("night").await.unwrap().archived);
+}
+
+#[tokio::test]
+async fn the_moderation_log_tells_who_gave_a_room_its_words() {
+    let House { here: _here, admin, .. } = house().await;
+    admin.rest.create_room(&body("night", "plain")).await.unwrap();
+    let both = SettingsBody { description: Some(String::new()), ..words(" Late ") };
+    admin.rest.change_settings("night", &both).await.unwrap();
+    // What is so already is no change, and what is refused was none.
+    admin.rest.change_settings("night", &both).await.unwrap();
+    refused(admin.rest.change_settings("night", &words("")).await, ErrorCode::ValidationFailed);
+    admin.rest.change_settings("night", &words("Early")).await.unwrap();
+    let log = admin.rest.moderation_log("night", 10, None).await.unwrap().entries;
+    let told: Vec<_> = log
+        .into_iter()
+        .filter(|entry| entry.action == ModerationAction::Settings)
+        .map(|entry| (entry.moderator, entry.detail.unwrap_or_default()))
+        .collect();
+    let by_ada = |detail: &str| ("ada".to_owned(), detail.to_owned());
+    assert_eq!(told, [by_ada("title “Early”"), by_ada("title “Late”, no description")]);
 }
 
 #[tokio::test]

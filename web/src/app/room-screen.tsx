@@ -110,6 +110,7 @@ export function RoomScreen({ services, slug, open }: Props) {
   const title = info?.title ?? slug;
   const user = viewer.kind === "member" ? viewer.user : null;
   const me = user?.username ?? null;
+  const closed = info?.archived === true;
 
   const send = (text: string): boolean => {
     const sent = room.send(text, replyTo?.id ?? null);
@@ -132,7 +133,7 @@ export function RoomScreen({ services, slug, open }: Props) {
     setCardSeen(true);
   };
   const reply = (message: ChatMessage) => {
-    setReplyTo(message);
+    if (!closed) setReplyTo(message);
     composer.current?.focus();
   };
   const home = (event: MouseEvent) => {
@@ -195,7 +196,7 @@ export function RoomScreen({ services, slug, open }: Props) {
         />
         <StormStrip room={room} />
         <PinnedBar room={room} storage={storage.shared} onUnpin={tools ? moderating.unpin : null} />
-        {info?.archived && (
+        {closed && (
           <p className={styles.closed} role="status">
             This room is closed: only admins can read it, and nobody can write.
           </p>
@@ -231,6 +232,7 @@ export function RoomScreen({ services, slug, open }: Props) {
           draft={draft}
           book={book}
           member={user !== null}
+          closed={closed}
           replyTo={replyTo}
           onReplied={() => setReplyTo(null)}
           onSend={send}

@@ -19,6 +19,8 @@ interface Props {
   draft: Draft;
   book: EmoteBook;
   member: boolean;
+  /** Nobody writes here for now. */
+  closed: boolean;
   replyTo: ChatMessage | null;
   onReplied: () => void;
   onSend: (text: string) => boolean;

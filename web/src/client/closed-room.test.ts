@@ -1,41 +1,21 @@
 import { beforeEach, expect, it } from "vitest";
 import { FakeSocket } from "../testing/fake-socket";
 import { FakeTimers } from "../testing/fake-timers";
-import { ada, messagesFrom } from "../testing/messages";
-import { Api } from "./api";
-import { Connection } from "./connection";
-import { Muted } from "./muted";
-import { RoomSession } from "./room-session";
-import { Session } from "./session";
-import { MemoryStorage } from "./storage";
+import { ada } from "../testing/messages";
+import { joinedFrame, openRoom } from "../testing/room";
+import type { RoomSession } from "./room-session";
 
 let socket: FakeSocket;
+let timers: FakeTimers;
 let room: RoomSession;
 
 const phase = () => room.log.getSnapshot().phase;
-const joined = () =>
-  socket.say({
-    type: "joined",
-    room: "bestie",
-    epoch: "e1",
-    seq: "10",
-    recovered: null,
-    reason: null,
-    history: messagesFrom(8, 10),
-    viewers: 3,
-    you: { role: "admin" },
-  });
+const joined = (part: object = {}) => socket.say(joinedFrame({ you: { role: "admin" }, ...part }));
 
 beforeEach(() => {
-  const timers = new FakeTimers();
-  const storage = new MemoryStorage();
-  const api = new Api(async () => Response.json({ status: 500, code: "internal" }, { status: 500 }));
-  const session = new Session({ api, storage, lock: (_, run) => run(), timers });
   socket = new FakeSocket();
-  const connection = new Connection({ open: () => socket, tokens: (refused) => session.accessToken(refused), timers });
-  const screen = { visible: () => true, nextFrame: (run: () => void) => timers.after(16, run) };
-  room = new RoomSession("bestie", { api, connection, session, muted: new Muted(storage), timers, screen });
-  room.start();
+  timers = new FakeTimers();
+  ({ room } = openRoom({ timers, open: () => socket }));
   socket.hello();
 });
 
@@ -72,4 +52,14 @@ it("tells its new words once they change, and not with every count", () => {
   socket.say({ ...frame, archived: true });
   socket.say({ ...frame, title: 7, archived: "yes" });
   expect(heard).toEqual([{ title: "Besties", description: "" }, { archived: true }]);
+});
+
+it("hears on coming back what was changed meanwhile, also that it is open again", () => {
+  joined({ title: "Bestie", description: "Here.", archived: true });
+  expect(room.gauge.words.getSnapshot()).toEqual({ title: "Bestie", description: "Here.", archived: true });
+  socket.end(1006);
+  timers.advance(1_000);
+  socket.hello();
+  joined({ title: "Besties", description: "" });
+  expect(room.gauge.words.getSnapshot()).toEqual({ title: "Besties", description: "", archived: false });
 });

@@ -3,6 +3,7 @@ import type { ClientFrame } from "../protocol/__generated__/protocol";
 import type { RoomFrame } from "../protocol/message";
 import { FakeSocket } from "../testing/fake-socket";
 import { FakeTimers, settle } from "../testing/fake-timers";
+import { ada } from "../testing/messages";
 import { Connection, type RoomReader } from "./connection";
 
 class Reader implements RoomReader {
@@ -60,6 +61,17 @@ beforeEach(() => {
   reader = new Reader("bestie");
 });
 
+/** The page comes into a room, with a token or without. */
+async function enter(as: string | null = null): Promise<void> {
+  token = as;
+  connection.read(reader);
+  socket().hello();
+  await settle();
+}
+
+/** The server knows who it is. */
+const known = () => socket().say({ type: "authed", user: ada, expires_at: 1 });
+
 describe("opening", () => {
   it("opens for the first reader, joins at hello and reads without an account", async () => {
     connection.read(reader);
@@ -71,26 +83,16 @@ describe("opening", () => {
   });
 
   it("proves who one is right after joining", async () => {
-    token = "t1";
-    connection.read(reader);
-    socket().hello();
-    await settle();
+    await enter("t1");
     expect(socket().sentOf("auth")).toEqual([{ type: "auth", token: "t1" }]);
     expect(connection.authed).toBe(false);
-    socket().say({
-      type: "authed",
-      user: { id: "1", username: "a", display_name: "a", color: "#000000", created_at: 0 },
-      expires_at: 1,
-    });
+    known();
     expect(connection.authed).toBe(true);
     expect(reader.authedTimes).toBe(1);
   });
 
   it("asks for a new token when the server refuses the one it has", async () => {
-    token = "t1";
-    connection.read(reader);
-    socket().hello();
-    await settle();
+    await enter("t1");
     socket().say({ type: "error", code: "token_expired", detail: "" });
     await settle();
     expect(forced).toBe(1);
@@ -98,28 +100,20 @@ describe("opening", () => {
   });
 
   it("says which token was refused, not which one is the newest", async () => {
-    token = "t1";
-    connection.read(reader);
-    socket().hello();
-    await settle();
-    const user = { id: "1", username: "a", display_name: "a", color: "#000000", created_at: 0 };
-    socket().say({ type: "authed", user, expires_at: 1 });
+    await enter("t1");
+    known();
     // Logged in anew, which ends the session of before.
     connection.authenticate("t2");
     connection.authenticate("t3");
     socket().say({ type: "error", code: "unauthorized", detail: "" });
-    socket().say({ type: "authed", user, expires_at: 1 });
+    known();
     socket().end(4001);
     expect(refused).toEqual([undefined, "t2", "t3"]);
   });
 
   it("tells an ended session by its own token while a newer one is not answered yet", async () => {
-    token = "t1";
-    connection.read(reader);
-    socket().hello();
-    await settle();
-    const user = { id: "1", username: "a", display_name: "a", color: "#000000", created_at: 0 };
-    socket().say({ type: "authed", user, expires_at: 1 });
+    await enter("t1");
+    known();
     connection.authenticate("t2");
     socket().end(4001);
     expect(refused).toEqual([undefined, "t1"]);

@@ -2,12 +2,9 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { FakeSocket } from "../testing/fake-socket";
 import { FakeTimers, settle } from "../testing/fake-timers";
 import { ada, messageAt, messagesFrom } from "../testing/messages";
-import { Api } from "./api";
-import { Connection } from "./connection";
-import { Muted } from "./muted";
-import { RoomSession } from "./room-session";
-import { Session } from "./session";
-import { MemoryStorage } from "./storage";
+import { failedCall, joinedFrame, openRoom } from "../testing/room";
+import type { Muted } from "./muted";
+import type { RoomSession } from "./room-session";
 
 let timers: FakeTimers;
 let sockets: FakeSocket[];
@@ -28,19 +25,7 @@ const network = async () => {
   for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setTimeout(resolve));
 };
 
-const joined = (part: object = {}) =>
-  socket().say({
-    type: "joined",
-    room: "bestie",
-    epoch: "e1",
-    seq: "10",
-    recovered: null,
-    reason: null,
-    history: messagesFrom(8, 10),
-    viewers: 3,
-    you: { role: "viewer" },
-    ...part,
-  });
+const joined = (part: object = {}) => socket().say(joinedFrame(part));
 const arrive = (...messages: object[]) => {
   socket().say({ type: "messages", room: "bestie", messages, skipped: 0 });
   timers.advance(20);
@@ -48,9 +33,7 @@ const arrive = (...messages: object[]) => {
 const authed = () => socket().say({ type: "authed", user: ada, expires_at: 9e15 });
 
 async function start(member: boolean, first: object = {}) {
-  const storage = new MemoryStorage();
-  if (member) storage.set("twitchy.session", JSON.stringify({ refresh_token: "r", user: ada }));
-  const api = new Api(async (input) => {
+  const fetch = async (input: string) => {
     requests.push(input);
     if (input.endsWith("/refresh")) {
       return Response.json({
@@ -62,21 +45,13 @@ async function start(member: boolean, first: object = {}) {
       });
     }
     const page = Object.entries(pages).find(([part]) => input.includes(part))?.[1];
-    return page ? Response.json(page) : Response.json({ status: 500, code: "internal" }, { status: 500 });
-  });
-  const session = new Session({ api, storage, lock: (_, run) => run(), timers });
-  const connection = new Connection({
-    open: () => {
-      sockets.push(new FakeSocket());
-      return socket();
-    },
-    tokens: (refused) => session.accessToken(refused),
-    timers,
-  });
-  muted = new Muted(storage);
-  const screen = { visible: () => visible, nextFrame: (run: () => void) => timers.after(16, run) };
-  room = new RoomSession("bestie", { api, connection, session, muted, timers, screen });
-  room.start();
+    return page ? Response.json(page) : failedCall();
+  };
+  const open = () => {
+    sockets.push(new FakeSocket());
+    return socket();
+  };
+  ({ room, muted } = openRoom({ timers, open, member, visible: () => visible, fetch }));
   socket().hello();
   joined(first);
   if (member) {

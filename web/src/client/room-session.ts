@@ -452,7 +452,7 @@ export class RoomSession implements RoomReader {
     this.joinedBefore = true;
     this.phase = "live";
     this.roleChanged(frame.you.role);
-    this.tellVitals({ ...frame, messages_per_second: this.vitals.getSnapshot().messagesPerSecond });
+    this.tellVitals({ archived: false, ...frame, messages_per_second: this.vitals.getSnapshot().messagesPerSecond });
     this.commit();
   }
 

@@ -22,13 +22,44 @@ const limits = record<Body<"hello">["limits"]>({
   user_messages_per_second: withDefault(finite, 0),
 });
 
-const roomState = record<Omit<Body<"room">, "title" | "description" | "archived">>({
+const roomState = record<Omit<Body<"room">, keyof Words>>({
   room: text,
   settings: (value) => settings(value ?? {}),
   viewers: withDefault(finite, 0),
   messages_per_second: withDefault(finite, 0),
   pinned: withDefault<Body<"room">["pinned"]>(pinned, null),
 });
+
+const joined = record<Omit<Body<"joined">, keyof Words>>({
+  room: text,
+  epoch: text,
+  seq: decimal,
+  recovered: optional(flag),
+  reason: optional(text as Shape<NotRecovered>),
+  history: withDefault(listOf(message), []),
+  viewers: withDefault(finite, 0),
+  settings: (value) => settings(value ?? {}),
+  pinned: withDefault<Body<"joined">["pinned"]>(pinned, null),
+  you: (value) => you(value ?? {}),
+});
+
+/** What a room says of itself, as far as it is told. */
+type Words = Pick<Body<"room">, "title" | "description" | "archived">;
+
+/** A shape with what a room may say of itself beside it. */
+function withWords<T extends object>(shape: Shape<T>): Shape<T & Words> {
+  return (value) => {
+    const base = shape(value);
+    if (!base || !isRecord(value)) return undefined;
+    const [title, description, archived] = [text(value.title), text(value.description), flag(value.archived)];
+    return {
+      ...base,
+      ...(title !== undefined && { title }),
+      ...(description !== undefined && { description }),
+      ...(archived !== undefined && { archived }),
+    };
+  };
+}
 
 const frames: { [T in IncomingFrame["type"]]: Shape<Body<T>> } = {
   hello: record<Body<"hello">>({
@@ -37,18 +68,7 @@ const frames: { [T in IncomingFrame["type"]]: Shape<Body<T>> } = {
     limits: (value) => limits(value ?? {}),
   }),
   authed: record<Body<"authed">>({ user, expires_at: finite }),
-  joined: record<Body<"joined">>({
-    room: text,
-    epoch: text,
-    seq: decimal,
-    recovered: optional(flag),
-    reason: optional(text as Shape<NotRecovered>),
-    history: withDefault(listOf(message), []),
-    viewers: withDefault(finite, 0),
-    settings: (value) => settings(value ?? {}),
-    pinned: withDefault<Body<"joined">["pinned"]>(pinned, null),
-    you: (value) => you(value ?? {}),
-  }),
+  joined: withWords(joined),
   left: (value) => {
     const base = record({ room: text })(value);
     if (!base || !isRecord(value)) return undefined;
@@ -77,17 +97,7 @@ const frames: { [T in IncomingFrame["type"]]: Shape<Body<T>> } = {
     if (username === undefined && value.username !== undefined && value.username !== null) return undefined;
     return username === undefined ? base : { ...base, username };
   },
-  room: (value) => {
-    const base = roomState(value);
-    if (!base || !isRecord(value)) return undefined;
-    const [title, description, archived] = [text(value.title), text(value.description), flag(value.archived)];
-    return {
-      ...base,
-      ...(title !== undefined && { title }),
-      ...(description !== undefined && { description }),
-      ...(archived !== undefined && { archived }),
-    };
-  },
+  room: withWords(roomState),
   banned: record<Body<"banned">>({ room: text, until: optional(finite), reason: optional(text) }),
   unbanned: record<Body<"unbanned">>({ room: text }),
   role: record<Body<"role">>({ room: text, you: (value) => you(value ?? {}) }),

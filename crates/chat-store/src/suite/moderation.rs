@@ -54,6 +54,7 @@ pub(crate) fn all_kinds(room: u64, first: u64) -> Vec<Taken> {
         Act::AllowPhrase { id: Seq(first + 8), phrase: "b[a4]d".into() },
         delete(room, 2),
         Act::Clear { user: None },
+        Act::Retitle { title: Some("Late ✨".into()), description: Some(String::new()) },
     ];
     acts.into_iter().zip(first..).map(|(act, seq)| taken(room, seq, act)).collect()
 }

@@ -151,6 +151,7 @@ impl Taken {
                 vec![fact(Key::Phrase(since), Value::Phrase(Some(Box::new(phrase))))]
             }
             Act::AllowPhrase { id, .. } => vec![fact(Key::Phrase(*id), Value::Phrase(None))],
+            Act::Retitle { .. } => vec![],
         }
     }
 }

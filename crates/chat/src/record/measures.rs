@@ -30,6 +30,7 @@ const KIND_PIN: u8 = 8;
 const KIND_UNPIN: u8 = 9;
 const KIND_BLOCK_PHRASE: u8 = 10;
 const KIND_ALLOW_PHRASE: u8 = 11;
+const KIND_RETITLE: u8 = 12;
 
 #[derive(Serialize, Deserialize)]
 struct MeasureV1<'a, Own> {
@@ -96,6 +97,12 @@ struct AllowPhraseV1<'a> {
     phrase: &'a str,
 }
 
+#[derive(Serialize, Deserialize)]
+struct RetitleV1<'a> {
+    title: Option<&'a str>,
+    description: Option<&'a str>,
+}
+
 impl<'a> From<&'a Person> for PersonV1<'a> {
     fn from(person: &'a Person) -> Self {
         Self { id: person.id.0, username: &person.username }
@@ -141,6 +148,10 @@ pub(super) fn encode(measure: &Measure) -> Vec<u8> {
         Act::AllowPhrase { id, phrase } => {
             write(KIND_ALLOW_PHRASE, measure, AllowPhraseV1 { id: id.0, phrase })
         }
+        Act::Retitle { title, description } => {
+            let own = RetitleV1 { title: title.as_deref(), description: description.as_deref() };
+            write(KIND_RETITLE, measure, own)
+        }
     }
 }
 
@@ -183,6 +194,10 @@ pub(super) fn decode(kind: u8, body: &[u8]) -> Result<Measure, RecordError> {
         }),
         KIND_ALLOW_PHRASE => read(body, |own: AllowPhraseV1<'_>| {
             Ok(Act::AllowPhrase { id: Seq(own.id), phrase: own.phrase.to_owned() })
+        }),
+        KIND_RETITLE => read(body, |own: RetitleV1<'_>| {
+            let owned = |words: Option<&str>| words.map(str::to_owned);
+            Ok(Act::Retitle { title: owned(own.title), description: owned(own.description) })
         }),
         _ => Err(RecordError::UnknownKind),
     }

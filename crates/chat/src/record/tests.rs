@@ -120,6 +120,7 @@ fn measures() -> Vec<(&'static str, Measure)> {
         ("unpin", measure(None, Act::Unpin)),
         ("block-phrase", measure(None, Act::BlockPhrase { phrase: "b[a4]d".into(), pattern: true })),
         ("allow-phrase", measure(None, Act::AllowPhrase { id: Seq(44), phrase: "b[a4]d".into() })),
+        ("retitle", measure(None, Act::Retitle { title: Some("Late ✨".into()), description: None })),
     ]
 }
 
@@ -185,7 +186,7 @@ fn what_is_not_a_record_is_named() {
     assert_eq!(with(0, 0), Err(RecordError::UnknownVersion(0)));
     assert_eq!(with(0, 2), Err(RecordError::UnknownVersion(2)));
     assert_eq!(with(1, 0), Err(RecordError::UnknownKind));
-    assert_eq!(with(1, 12), Err(RecordError::UnknownKind));
+    assert_eq!(with(1, 13), Err(RecordError::UnknownKind));
     let mut longer = good.clone();
     longer.push(0);
     assert_eq!(Record::decode(&longer), Err(RecordError::Malformed));

@@ -28,6 +28,7 @@ interface Shown {
   member?: boolean;
   refusal?: Refusal | null;
   banned?: string | null;
+  closed?: boolean;
   modes?: RoomSettings;
   nextAt?: number;
   armed?: Armed;
@@ -43,6 +44,7 @@ function show(part: Shown = {}) {
       member={part.member ?? true}
       refusal={part.refusal ?? null}
       banned={part.banned ?? null}
+      closed={part.closed ?? false}
       modes={part.modes ?? { slow_mode_seconds: 0, emote_only: false, unique_chat: false }}
       nextAt={part.nextAt ?? null}
       armed={part.armed ?? null}
@@ -284,6 +286,19 @@ describe("refusals", () => {
     press("Enter");
     expect(sent).toEqual([]);
     expect(screen.getByRole("alert").textContent).toBe("A moderator banned you.");
+  });
+
+  it("take nothing while the room is closed, keep what was typed, and say why", () => {
+    new Draft(storage, "bestie").write("half a thought");
+    show({ closed: true, emotes: true });
+    expect(box().value).toBe("half a thought");
+    expect(box().readOnly).toBe(true);
+    for (const key of ["Enter", "Tab", "ArrowUp"]) press(key);
+    expect([box().value, sent, wanted]).toEqual(["half a thought", [], []]);
+    for (const name of ["Send", "Emotes"])
+      expect(screen.getByRole<HTMLButtonElement>("button", { name }).disabled).toBe(true);
+    const why = document.getElementById(box().getAttribute("aria-describedby") ?? "");
+    expect(why?.textContent).toMatch(/^This room is closed/);
   });
 });
 

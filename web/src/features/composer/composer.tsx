@@ -62,6 +62,8 @@ interface Props {
   /** Null while nothing is wrong. */
   refusal: Refusal | null;
   banned: string | null;
+  /** Nobody writes here for now; only admins see it at all. */
+  closed: boolean;
   modes: RoomSettings;
   /** When slow mode lets one speak again; null if one may now. */
   nextAt: number | null;
@@ -91,7 +93,7 @@ interface Props {
 }
 
 export function Composer(props: Props) {
-  const { api, room, draft, member, refusal, banned, armed } = props;
+  const { api, room, draft, member, refusal, banned, closed, armed } = props;
   const [text, setText] = useState(() => draft.read());
   const [completion, setCompletion] = useState<Completion | null>(null);
   const box = useRef<HTMLTextAreaElement>(null);
@@ -99,15 +101,16 @@ export function Composer(props: Props) {
   const history = useRef<SentHistory>(null);
   history.current ??= new SentHistory(() => draft.history());
   const id = useId();
-  const preview = usePreview(api, room, text);
+  const preview = usePreview(api, room, closed ? "" : text);
   const secondsLeft = useSecondsLeft(refusal?.retryAt ?? null);
   const toWait = useSecondsLeft(props.nextAt);
 
   const trimmed = text.trim();
   const left = CODE_POINTS_MAX - [...trimmed].length;
-  const ready = trimmed !== "" && left >= 0 && banned === null && !(toWait > 0 && armed !== null);
+  const ready = trimmed !== "" && left >= 0 && banned === null && !closed && !(toWait > 0 && armed !== null);
 
   const change = (next: string) => {
+    if (closed) return;
     // Lines are single: a pasted paragraph becomes one line.
     const line = next.slice(0, KEPT_MAX).replace(/[\r\n]+/g, " ");
     setText(line);
@@ -125,11 +128,12 @@ export function Composer(props: Props) {
       change(put + after.trimStart());
     },
     insert: (more) => {
-      setText((now) => {
-        const next = now.trim() === "" ? more : `${more.trimEnd()} ${now}`;
-        draft.write(next);
-        return next;
-      });
+      if (!closed)
+        setText((now) => {
+          const next = now.trim() === "" ? more : `${more.trimEnd()} ${now}`;
+          draft.write(next);
+          return next;
+        });
       box.current?.focus();
     },
   }));
@@ -222,7 +226,7 @@ export function Composer(props: Props) {
   };
 
   const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
-    if (event.nativeEvent.isComposing) return;
+    if (event.nativeEvent.isComposing || (closed && event.key !== "Escape")) return;
     const { selectionStart, value } = event.currentTarget;
     if (completionKey(event)) {
       event.preventDefault();
@@ -250,7 +254,7 @@ export function Composer(props: Props) {
     }
   };
 
-  const trouble = banned ?? (refusal ? sentence(refusal, secondsLeft) : null);
+  const trouble = closed ? null : (banned ?? (refusal ? sentence(refusal, secondsLeft) : null));
 
   return (
     <form
@@ -302,7 +306,7 @@ export function Composer(props: Props) {
         />
       )}
       {props.children}
-      <div className={styles.box} data-over={left < 0 || undefined}>
+      <div className={styles.box} data-over={left < 0 || undefined} data-closed={closed || undefined}>
         <label className="visually-hidden" htmlFor="composer">
           Message in {props.roomTitle}
         </label>
@@ -313,7 +317,9 @@ export function Composer(props: Props) {
           // Here too, so that the browser never lays a pasted book out.
           maxLength={KEPT_MAX}
           value={text}
-          placeholder="Say something normal"
+          // Not disabled: whoever comes here by keys is to hear why.
+          readOnly={closed}
+          placeholder={closed ? "Closed for now" : "Say something normal"}
           autoComplete="off"
           enterKeyHint="send"
           dir="auto"
@@ -336,6 +342,7 @@ export function Composer(props: Props) {
           label="Emotes"
           aria-haspopup="dialog"
           aria-expanded={props.emotesOpen}
+          disabled={closed}
           onClick={props.onEmotes}
         >
           <Icon name="smile" />
@@ -352,11 +359,13 @@ export function Composer(props: Props) {
       </div>
       <div className={styles.note}>
         <p id={`${id}-note`} className={trouble ? styles.trouble : undefined} role={trouble ? "alert" : undefined}>
-          {trouble ??
-            modesText(props.modes) ??
-            (member
-              ? "Enter sends. Nobody sees it the way you typed it."
-              : "You are reading along. Talking takes a name.")}
+          {closed
+            ? "This room is closed: nobody can write here until an admin opens it again."
+            : (trouble ??
+              modesText(props.modes) ??
+              (member
+                ? "Enter sends. Nobody sees it the way you typed it."
+                : "You are reading along. Talking takes a name."))}
         </p>
         {CODE_POINTS_MAX - left >= COUNTER_FROM && (
           <output className={left < 0 ? styles.over : left <= NEAR_LIMIT ? styles.near : styles.left}>

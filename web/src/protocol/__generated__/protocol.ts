@@ -849,7 +849,19 @@ pinned: Message | null,
 /**
  * What one is here.
  */
-you: You, } | { "type": "left",
+you: You,
+/**
+ * Its name for people.
+ */
+title?: string,
+/**
+ * The line under it.
+ */
+description?: string,
+/**
+ * Closed, so that only admins read it; left out while it is open.
+ */
+archived?: boolean, } | { "type": "left",
 /**
  * Its slug.
  */
