@@ -73,6 +73,8 @@ export function SettingsSheet({ store, onClose }: { store: SettingsStore; onClos
             <dd>walk them</dd>
             <dt>Tab after a letter</dt>
             <dd>complete a name or an emote</dd>
+            <dt>/ in an empty box</dt>
+            <dd>commands</dd>
             <dt>: and two letters</dt>
             <dd>find an emote</dd>
             <dt>R, T on a message</dt>

@@ -1,3 +1,4 @@
+import { useLayoutEffect, useRef } from "react";
 import { EmoteImage } from "../../ui/emote-image";
 import { nameColorStyle } from "../../ui/name-color-style";
 import styles from "./choice-list.module.css";
@@ -16,12 +17,21 @@ export function ChoiceList({ id, completion, onPick }: Props) {
   const { choices, selected } = completion;
   const people = choices.some((choice) => choice.kind === "person");
   const emotes = choices.some((choice) => choice.kind === "emote");
+  const list = useRef<HTMLDivElement>(null);
+  // What is chosen by keys is in sight, also in a list that scrolls.
+  useLayoutEffect(() => {
+    list.current?.children[selected]?.scrollIntoView?.({ block: "nearest" });
+  }, [selected]);
   return (
     <div
+      ref={list}
       id={id}
       className={styles.list}
+      data-wide={choices[0]?.kind === "command" || undefined}
       role="listbox"
-      aria-label={people && emotes ? "Names and emotes" : people ? "Names" : "Emotes"}
+      aria-label={
+        people && emotes ? "Names and emotes" : people ? "Names" : emotes ? "Emotes" : "Commands you can give here"
+      }
     >
       {choices.map((choice, at) => (
         // biome-ignore lint/a11y/useKeyWithClickEvents: the box has the keys.
@@ -40,6 +50,13 @@ export function ChoiceList({ id, completion, onPick }: Props) {
             <bdi className="name" style={nameColorStyle(choice.person.color)}>
               {choice.person.displayName}
             </bdi>
+          ) : choice.kind === "command" ? (
+            <>
+              <span className={styles.command}>
+                <b>/{choice.command.name}</b> {choice.command.usage}
+              </span>
+              <span className={styles.about}>{choice.command.about}</span>
+            </>
           ) : (
             <>
               <span aria-hidden="true">
@@ -54,5 +71,7 @@ export function ChoiceList({ id, completion, onPick }: Props) {
   );
 }
 
-const keyOf = (choice: Choice): string =>
-  choice.kind === "person" ? `@${choice.person.username}` : `:${choice.emote.name}`;
+function keyOf(choice: Choice): string {
+  if (choice.kind === "command") return `/${choice.command.name}`;
+  return choice.kind === "person" ? `@${choice.person.username}` : `:${choice.emote.name}`;
+}

@@ -5,8 +5,9 @@ import { Recall } from "../../client/recall";
 import type { Refusal } from "../../client/room-state";
 import { MemoryStorage } from "../../client/storage";
 import type { Armed } from "../../client/talk";
-import type { RoomSettings } from "../../protocol/__generated__/protocol";
+import type { Role, RoomSettings } from "../../protocol/__generated__/protocol";
 import { messageAt } from "../../testing/messages";
+import { commandFault, commandsFor } from "./command-list";
 import { Composer } from "./composer";
 import { Draft } from "./draft";
 
@@ -15,6 +16,7 @@ let storage: MemoryStorage;
 let sent: string[];
 let armed: string[];
 let wanted: string[];
+let given: string[][];
 let accepts: boolean;
 let recall: Recall;
 
@@ -29,6 +31,7 @@ interface Shown {
   refusal?: Refusal | null;
   banned?: string | null;
   closed?: boolean;
+  role?: Role;
   modes?: RoomSettings;
   nextAt?: number;
   armed?: Armed;
@@ -51,6 +54,7 @@ function show(part: Shown = {}) {
       replyingTo={null}
       find={{
         people: (word) => recall.named(word, 8, null),
+        commands: (word) => commandsFor(part.role ?? "viewer", word),
         emotes: (word) =>
           (part.emotes ? EMOTES : []).filter(({ name }) => name.toLowerCase().startsWith(word.toLowerCase())),
       }}
@@ -66,6 +70,10 @@ function show(part: Shown = {}) {
         return true;
       }}
       onDisarm={() => part.armed?.text ?? null}
+      onCommand={async (name, rest) => {
+        given.push([name, rest]);
+        return commandFault(name, part.role ?? "viewer");
+      }}
       onJoin={(text) => wanted.push(text)}
       onTyped={() => {}}
       onLeave={() => {}}
@@ -80,6 +88,7 @@ const press = (key: string, more: object = {}) => fireEvent.keyDown(box(), { key
 beforeEach(() => {
   storage = new MemoryStorage();
   sent = [];
+  given = [];
   armed = [];
   wanted = [];
   accepts = true;
@@ -336,4 +345,65 @@ it("shows what the room would make of it", async () => {
   type("hello");
   const added = await screen.findByText("Bestie:", { exact: false, selector: "span" });
   expect(added.parentElement?.textContent).toBe("Bestie: hello");
+});
+
+describe("commands", () => {
+  const options = () => screen.queryAllByRole("option").map((option) => option.textContent);
+  const turn = () => act(async () => {});
+
+  it("are offered after a slash at the start, as far as one may give them", () => {
+    show();
+    type("/");
+    const names = options().map((text) => /^\/[a-z]+/.exec(text ?? "")?.[0]);
+    expect(names).toEqual(["/me", "/mute", "/unmute", "/help"]);
+    type("so /m");
+    expect(options()).toEqual([]);
+  });
+
+  it("are completed by Enter and then carried out, not said", async () => {
+    show({ role: "moderator" });
+    type("/tim");
+    press("Enter");
+    expect(box().value).toBe("/timeout ");
+    expect(screen.getByText(/^\/timeout @name \[10m\] \[why\]: may not write/)).toBeDefined();
+    type("/timeout @Bob 30s loud");
+    press("Enter");
+    await turn();
+    expect([given, sent, box().value]).toEqual([[["timeout", "@Bob 30s loud"]], [], ""]);
+  });
+
+  it("that nobody knows, or that are for others, are told and stay in the box", async () => {
+    show();
+    for (const [line, words] of [
+      ["/frob x", "There is no command /frob. /help shows those there are."],
+      ["/ban bob", "/ban is for the room's moderators."],
+    ] as const) {
+      type(line);
+      press("Enter");
+      await turn();
+      expect(screen.getByRole("alert").textContent).toBe(words);
+      expect(box().value).toBe(line);
+    }
+    type("/ban bo");
+    expect(screen.queryByRole("alert")).toBeNull();
+    expect(sent).toEqual([]);
+  });
+
+  it("are all shown by /help, also to who has no name", () => {
+    show({ member: false });
+    type("/help");
+    press("Enter");
+    expect(options().length).toBe(4);
+    expect(wanted).toEqual([]);
+  });
+
+  it("are no command where it is said, or where a slash is part of a word", () => {
+    show();
+    for (const line of ["/me waves", "/r/rust is nice", "/ 7", "//x"]) {
+      type(line);
+      press("Enter");
+    }
+    expect(sent).toEqual(["/me waves", "/r/rust is nice", "/ 7", "//x"]);
+    expect(given).toEqual([]);
+  });
 });

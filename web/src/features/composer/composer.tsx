@@ -18,6 +18,7 @@ import { Icon } from "../../ui/icon";
 import { problemText } from "../../ui/problem-text";
 import { StyledText } from "../../ui/styled-text";
 import { ChoiceList, optionId } from "./choice-list";
+import { commandIn, usageOf } from "./command-list";
 import {
   askedCompletion,
   type Completion,
@@ -84,6 +85,8 @@ interface Props {
   onArm: (text: string) => boolean;
   /** Gives back what waits. */
   onDisarm: () => string | null;
+  /** Carries a command out; what went wrong in words, or null. The text stays where it went wrong. */
+  onCommand: (name: string, rest: string) => Promise<string | null>;
   /** An anonymous reader wants to say this. */
   onJoin: (text: string) => void;
   onTyped: () => void;
@@ -96,6 +99,9 @@ export function Composer(props: Props) {
   const { api, room, draft, member, refusal, banned, closed, armed } = props;
   const [text, setText] = useState(() => draft.read());
   const [completion, setCompletion] = useState<Completion | null>(null);
+  /** A command is under way, or what went wrong with one. */
+  const [carrying, setCarrying] = useState(false);
+  const [fault, setFault] = useState<string | null>(null);
   const box = useRef<HTMLTextAreaElement>(null);
   const caretTo = useRef<number | null>(null);
   const history = useRef<SentHistory>(null);
@@ -107,10 +113,16 @@ export function Composer(props: Props) {
 
   const trimmed = text.trim();
   const left = CODE_POINTS_MAX - [...trimmed].length;
-  const ready = trimmed !== "" && left >= 0 && banned === null && !closed && !(toWait > 0 && armed !== null);
+  const found = commandIn(trimmed);
+  // `/me` is said, and so waits like anything that is said.
+  const command = found?.name === "me" ? null : found;
+  const ready = command
+    ? !carrying && !closed
+    : trimmed !== "" && left >= 0 && banned === null && !closed && !(toWait > 0 && armed !== null);
 
   const change = (next: string) => {
     if (closed) return;
+    setFault(null);
     // Lines are single: a pasted paragraph becomes one line.
     const line = next.slice(0, KEPT_MAX).replace(/[\r\n]+/g, " ");
     setText(line);
@@ -205,10 +217,32 @@ export function Composer(props: Props) {
     }
   };
 
+  const give = async ({ name, rest }: { name: string; rest: string }) => {
+    if (name === "help") {
+      put({ text: "/", caret: 1 });
+      setCompletion(typedCompletion("/", 1, props.find));
+      return;
+    }
+    setCarrying(true);
+    const wrong = await props.onCommand(name, rest);
+    setCarrying(false);
+    if (wrong !== null) {
+      setFault(wrong);
+      return;
+    }
+    draft.remember(trimmed);
+    // What was typed meanwhile stays.
+    if (draft.read().trim() === trimmed) change("");
+  };
+
   const submit = () => {
     if (!ready) return;
     setCompletion(null);
     history.current?.leave();
+    if (command) {
+      void give(command);
+      return;
+    }
     if (!member) {
       props.onJoin(trimmed);
       return;
@@ -254,7 +288,7 @@ export function Composer(props: Props) {
     }
   };
 
-  const trouble = closed ? null : (banned ?? (refusal ? sentence(refusal, secondsLeft) : null));
+  const trouble = closed ? null : (fault ?? banned ?? (refusal ? sentence(refusal, secondsLeft) : null));
 
   return (
     <form
@@ -352,9 +386,17 @@ export function Composer(props: Props) {
           type="submit"
           className={styles.send}
           disabled={!ready}
-          aria-label={member && toWait > 0 ? `Send when slow mode allows, in ${toWait} s` : undefined}
+          aria-label={member && !command && toWait > 0 ? `Send when slow mode allows, in ${toWait} s` : undefined}
         >
-          {!member ? "Join to send" : toWait > 0 ? <span className={styles.wait}>{toWait} s</span> : "Send"}
+          {command ? (
+            "Do it"
+          ) : !member ? (
+            "Join to send"
+          ) : toWait > 0 ? (
+            <span className={styles.wait}>{toWait} s</span>
+          ) : (
+            "Send"
+          )}
         </Button>
       </div>
       <div className={styles.note}>
@@ -362,6 +404,7 @@ export function Composer(props: Props) {
           {closed
             ? "This room is closed: nobody can write here until an admin opens it again."
             : (trouble ??
+              (found && usageOf(found.name)) ??
               modesText(props.modes) ??
               (member
                 ? "Enter sends. Nobody sees it the way you typed it."
