@@ -87,7 +87,7 @@ export class Stage {
     if (frame.type === "ping") this.say({ type: "pong", id: frame.id });
     if (frame.type === "auth") this.say({ type: "authed", user: ME, expires_at: Date.now() + 9e5 });
     if (frame.type === "join" && this.joins) {
-      const { slug, settings, viewers, pinned } = this.room;
+      const { slug, title, description, archived, settings, viewers, pinned } = this.room;
       const seq = this.history.at(-1)?.seq ?? "0";
       this.say({
         type: "joined",
@@ -101,6 +101,9 @@ export class Stage {
         settings,
         pinned,
         you: { role: this.role },
+        title,
+        description,
+        archived,
       });
     }
   }

@@ -45,7 +45,7 @@ export function Panels({ services, panel, close }: Props): ReactNode {
         <ProfileSheet session={services.session} user={session.user} onClose={close} />
       ) : null;
     case "settings":
-      return <SettingsSheet store={services.settings} onClose={close} />;
+      return <SettingsSheet store={services.settings} highlights={services.highlights} onClose={close} />;
     case "rooms":
       return (
         <RoomSwitcher

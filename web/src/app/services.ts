@@ -2,6 +2,7 @@ import { Api } from "../client/api";
 import type { Screen } from "../client/commit-clock";
 import { Connection, type Socket } from "../client/connection";
 import { EmoteTaste } from "../client/emote-taste";
+import { Highlights } from "../client/highlights";
 import { browserLock } from "../client/lock";
 import { Muted } from "../client/muted";
 import { RoomDirectory } from "../client/room-directory";
@@ -38,6 +39,7 @@ export function createServices() {
     timers,
   });
   const muted = new Muted(shared);
+  const highlights = new Highlights(shared);
   const unread = new Unread({ api, session, timers, visible });
   const directory = new RoomDirectory({ api, timers, visible });
 
@@ -69,11 +71,12 @@ export function createServices() {
     connection,
     directory,
     muted,
+    highlights,
     unread,
     navigation: new Navigation(),
     settings: new SettingsStore(shared),
     storage: { shared, ofTab },
-    openRoom: (slug: string) => new RoomSession(slug, { api, connection, session, muted, timers, screen }),
+    openRoom: (slug: string) => new RoomSession(slug, { api, connection, session, muted, highlights, timers, screen }),
   };
 }
 

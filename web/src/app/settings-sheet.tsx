@@ -1,6 +1,9 @@
+import { useState } from "react";
+import { type Highlights, WORDS_MAX } from "../client/highlights";
 import { type Announce, type SettingsStore, TEXT_SIZES, type Theme } from "../client/settings";
 import { chime } from "../ui/chime";
 import { Check, Choice } from "../ui/choice";
+import { Field } from "../ui/field";
 import { Sheet } from "../ui/sheet";
 import { useSignal } from "../ui/use-signal";
 import styles from "./settings-sheet.module.css";
@@ -22,7 +25,13 @@ const EMOTES = [
 ] as const;
 const SIZE_NAMES = ["Small", "Normal", "Large", "Huge"];
 
-export function SettingsSheet({ store, onClose }: { store: SettingsStore; onClose: () => void }) {
+interface Props {
+  store: SettingsStore;
+  highlights: Highlights;
+  onClose: () => void;
+}
+
+export function SettingsSheet({ store, highlights, onClose }: Props) {
   const settings = useSignal(store.state);
   return (
     <Sheet title="Settings" onClose={onClose}>
@@ -50,6 +59,7 @@ export function SettingsSheet({ store, onClose }: { store: SettingsStore; onClos
         >
           Sound when someone calls you
         </Check>
+        <Words highlights={highlights} />
         <Choice
           legend="Emotes that move"
           options={EMOTES}
@@ -91,5 +101,23 @@ export function SettingsSheet({ store, onClose }: { store: SettingsStore; onClos
         </section>
       </div>
     </Sheet>
+  );
+}
+
+/** Holds as it is typed, so that closing the sheet is enough. */
+function Words({ highlights }: { highlights: Highlights }) {
+  const [text, setText] = useState(() => highlights.words.getSnapshot().join(", "));
+  return (
+    <Field
+      label="Words to notice"
+      autoComplete="off"
+      spellCheck={false}
+      value={text}
+      hint={`Lines with one of these, or with your name, get a star. Commas between them, ${WORDS_MAX} at most. A room's style may have changed a word.`}
+      onChange={(event) => {
+        setText(event.target.value);
+        highlights.write(event.target.value);
+      }}
+    />
   );
 }

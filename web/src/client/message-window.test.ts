@@ -10,7 +10,13 @@ const live = (first: number, last: number) => {
 };
 
 beforeEach(() => {
-  window = new MessageWindow({ username: "ada", moderates: false, muted: () => false, ownLine: () => null });
+  window = new MessageWindow({
+    username: "ada",
+    moderates: false,
+    muted: () => false,
+    notes: () => false,
+    ownLine: () => null,
+  });
 });
 
 describe("while following", () => {

@@ -3,6 +3,7 @@ import { FakeSocket } from "../testing/fake-socket";
 import { FakeTimers, settle } from "../testing/fake-timers";
 import { ada, messageAt, messagesFrom } from "../testing/messages";
 import { failedCall, joinedFrame, openRoom } from "../testing/room";
+import type { Highlights } from "./highlights";
 import type { Muted } from "./muted";
 import type { RoomSession } from "./room-session";
 
@@ -13,6 +14,7 @@ let pages: Record<string, object>;
 let room: RoomSession;
 let visible: boolean;
 let muted: Muted;
+let highlights: Highlights;
 
 const socket = () => sockets.at(-1) as FakeSocket;
 const log = () => room.log.getSnapshot();
@@ -51,7 +53,7 @@ async function start(member: boolean, first: object = {}) {
     sockets.push(new FakeSocket());
     return socket();
   };
-  ({ room, muted } = openRoom({ timers, open, member, visible: () => visible, fetch }));
+  ({ room, muted, highlights } = openRoom({ timers, open, member, visible: () => visible, fetch }));
   socket().hello();
   joined(first);
   if (member) {
@@ -70,6 +72,15 @@ beforeEach(() => {
 
 describe("reading", () => {
   beforeEach(() => start(false));
+
+  it("marks what the reader wants to notice, also in what is there already", () => {
+    const noted = () => log().rows.map((row) => row.kind === "message" && row.noted);
+    expect(noted()).toEqual([false, false, false]);
+    highlights.write("9, elsewhere");
+    expect(noted()).toEqual([false, true, false]);
+    highlights.write("");
+    expect(noted()).toEqual([false, false, false]);
+  });
 
   it("shows the history at once and what comes after it", () => {
     expect(texts()).toEqual(["line 8", "line 9", "line 10"]);

@@ -3,14 +3,15 @@ import { type ChatMessage, concerns, type FrameOf, type RoomFrame } from "../pro
 import { seqAfter, seqBefore } from "../protocol/seq";
 import type { Api } from "./api";
 import { BanWatch } from "./ban-watch";
-import { CommitClock, type Screen } from "./commit-clock";
+import { CommitClock } from "./commit-clock";
 import type { Connection, RoomReader } from "./connection";
 import { readGap } from "./gap-pages";
+import type { Highlights } from "./highlights";
 import { MessageWindow } from "./message-window";
 import type { Muted } from "./muted";
-import { type Person, Recall, type Thread } from "./recall";
+import { type Person, Recall } from "./recall";
 import { RoomGauge, type Told } from "./room-gauge";
-import { type Ban, EMPTY_LOG, type LogSnapshot, type RoomVitals } from "./room-state";
+import { type Ban, EMPTY_LOG, type LogSnapshot, type RoomDeps, type RoomVitals } from "./room-state";
 import type { Session } from "./session";
 import { Signal } from "./signal";
 import { Talk } from "./talk";
@@ -56,7 +57,8 @@ export class RoomSession implements RoomReader {
   readonly calls = new Signal<readonly ChatMessage[]>([]);
 
   private readonly window: MessageWindow;
-  private readonly recall = new Recall();
+  /** What was said lately: who spoke, and what answers what. */
+  readonly recall = new Recall();
   private readonly clock: CommitClock;
   private readonly bans: BanWatch;
   private phase: LogSnapshot["phase"] = "joining";
@@ -75,17 +77,16 @@ export class RoomSession implements RoomReader {
   private readonly connection: Connection;
   private readonly session: Session;
   private readonly muted: Muted;
+  private readonly highlights: Highlights;
   private readonly timers: Timers;
 
-  constructor(
-    slug: string,
-    deps: { api: Api; connection: Connection; session: Session; muted: Muted; timers: Timers; screen: Screen },
-  ) {
+  constructor(slug: string, deps: RoomDeps) {
     this.slug = slug;
     this.api = deps.api;
     this.connection = deps.connection;
     this.session = deps.session;
     this.muted = deps.muted;
+    this.highlights = deps.highlights;
     this.timers = deps.timers;
     this.bans = new BanWatch(deps.timers);
     const session = this.session;
@@ -105,6 +106,7 @@ export class RoomSession implements RoomReader {
         return session.user?.username ?? null;
       },
       muted: (username) => deps.muted.has(username),
+      notes: (text) => self.notes(text),
       get moderates() {
         return self.moderates;
       },
@@ -119,6 +121,7 @@ export class RoomSession implements RoomReader {
       this.connection.read(this),
       this.session.state.subscribe(() => this.viewerChanged()),
       this.muted.names.subscribe(() => this.mutedChanged()),
+      this.highlights.words.subscribe(() => this.mutedChanged()),
     ];
     this.beat();
   }
@@ -300,17 +303,9 @@ export class RoomSession implements RoomReader {
     return this.recall.named(part, limit, this.session.user?.username ?? null);
   }
 
-  person(username: string): Person | null {
-    return this.recall.person(username);
-  }
-
-  /** What someone said here lately, as far as this tab knows. */
-  linesOf(username: string): ChatMessage[] {
-    return this.recall.linesOf(username);
-  }
-
-  thread(id: string): Thread | null {
-    return this.recall.thread(id);
+  /** Whether a text has a word in it that the reader wants to notice, or their name. */
+  notes(text: string): boolean {
+    return this.highlights.in(text, this.session.user?.username ?? null);
   }
 
   toldCaughtUp(): void {
@@ -452,7 +447,9 @@ export class RoomSession implements RoomReader {
     this.joinedBefore = true;
     this.phase = "live";
     this.roleChanged(frame.you.role);
-    this.tellVitals({ archived: false, ...frame, messages_per_second: this.vitals.getSnapshot().messagesPerSecond });
+    // A server that says what the room is called says also that it is closed, and leaves it out where it is not.
+    const open = frame.title === undefined ? {} : { archived: false };
+    this.tellVitals({ ...open, ...frame, messages_per_second: this.vitals.getSnapshot().messagesPerSecond });
     this.commit();
   }
 

@@ -1,7 +1,25 @@
 import type { Message, Role, RoomSettings } from "../protocol/__generated__/protocol";
+import type { Api } from "./api";
+import type { Screen } from "./commit-clock";
+import type { Connection } from "./connection";
+import type { Highlights } from "./highlights";
+import type { Muted } from "./muted";
 import type { PendingLine } from "./outbox";
 import type { Row } from "./rows";
+import type { Session } from "./session";
+import type { Timers } from "./timers";
 import type { Weather } from "./weather";
+
+/** What a room's session works with, all of it the page's. */
+export interface RoomDeps {
+  api: Api;
+  connection: Connection;
+  session: Session;
+  muted: Muted;
+  highlights: Highlights;
+  timers: Timers;
+  screen: Screen;
+}
 
 /** The log as one commit left it. Immutable; components read this and nothing else. */
 export interface LogSnapshot {

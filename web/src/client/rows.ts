@@ -12,6 +12,8 @@ export interface MessageRow {
   own: boolean;
   /** Mentions the reader or answers them. */
   toMe: boolean;
+  /** Has a word in it that the reader wants to notice, or their name, and calls nobody. */
+  noted: boolean;
   /** What its author typed, where this tab knows it. */
   original: string | null;
   /** By someone the reader does not want to hear: keeps its place and is not shown. */
@@ -59,6 +61,8 @@ export interface Viewpoint {
   /** May see what was taken away, and what others typed. */
   readonly moderates: boolean;
   muted(username: string): boolean;
+  /** A text that the reader wants to notice. */
+  notes(text: string): boolean;
   /** The key and the typed text of a line, where it is known: one's own, and for moderators what they looked at. */
   ownLine(id: string): { key: string; text: string } | null;
 }
@@ -66,6 +70,7 @@ export interface Viewpoint {
 export function messageRow(message: ChatMessage, viewpoint: Viewpoint): MessageRow {
   const me = viewpoint.username;
   const own = me !== null && message.user.username === me;
+  const toMe = me !== null && !own && (message.reply_to?.username === me || message.mentions.includes(me));
   const line = own || viewpoint.moderates ? viewpoint.ownLine(message.id) : null;
   return {
     kind: "message",
@@ -73,7 +78,8 @@ export function messageRow(message: ChatMessage, viewpoint: Viewpoint): MessageR
     message,
     tokens: tokenize(message.text, message.mentions, me, message.emotes),
     own,
-    toMe: me !== null && !own && (message.reply_to?.username === me || message.mentions.includes(me)),
+    toMe,
+    noted: !own && !toMe && viewpoint.notes(message.text),
     original: line?.text ?? null,
     muted: !own && viewpoint.muted(message.user.username),
     day: new Date(message.sent_at).setHours(0, 0, 0, 0),

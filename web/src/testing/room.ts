@@ -1,5 +1,6 @@
 import { Api } from "../client/api";
 import { Connection } from "../client/connection";
+import { Highlights } from "../client/highlights";
 import { Muted } from "../client/muted";
 import { RoomSession } from "../client/room-session";
 import { Session } from "../client/session";
@@ -49,7 +50,8 @@ export function openRoom({
   const connection = new Connection({ open, tokens: (refused) => session.accessToken(refused), timers });
   const muted = new Muted(storage);
   const screen = { visible, nextFrame: (run: () => void) => timers.after(16, run) };
-  const room = new RoomSession("bestie", { api, connection, session, muted, timers, screen });
+  const highlights = new Highlights(storage);
+  const room = new RoomSession("bestie", { api, connection, session, muted, highlights, timers, screen });
   room.start();
-  return { room, muted };
+  return { room, muted, highlights };
 }

@@ -13,7 +13,10 @@ interface Props {
   settings: SettingsStore;
 }
 
-/** Reads out lines that call the reader, and counts them in the title while the page is hidden. */
+/**
+ * Reads out lines that call the reader, and counts them in the title while the page is hidden. What only has one of their
+ * words in it makes no sound: a mark in the title tells of it.
+ */
 export function CallAnnouncer({ room, title, settings }: Props) {
   const region = useRef<HTMLDivElement>(null);
 
@@ -31,8 +34,12 @@ export function CallAnnouncer({ room, title, settings }: Props) {
     document.title = plainTitle;
     let lastId = room.calls.getSnapshot().at(-1)?.id;
     let unseen = 0;
+    let noted = false;
     let chimedAt = 0;
     const calling = new Set<string>();
+    const told = () => {
+      if (document.hidden && (unseen > 0 || noted)) document.title = `(${unseen || "•"}) ${plainTitle}`;
+    };
     const stop = room.calls.subscribe(() => {
       const calls = room.calls.getSnapshot();
       const known = calls.findIndex((call) => call.id === lastId);
@@ -45,17 +52,20 @@ export function CallAnnouncer({ room, title, settings }: Props) {
         chime();
       }
       lastId = calls.at(-1)?.id;
-      if (document.hidden && unseen > 0) document.title = `(${unseen}) ${plainTitle}`;
+      told();
     });
     // Told after those who call were found among them.
     const stopHearing = room.heard.subscribe(() => {
       announcer.set(settings.state.getSnapshot().announce);
+      noted ||= room.heard.getSnapshot().some((message) => room.notes(message.text));
+      told();
       announcer.spoke(room.heard.getSnapshot(), (message) => calling.has(message.id));
       calling.clear();
     });
     const seen = () => {
       if (document.hidden) return;
       unseen = 0;
+      noted = false;
       document.title = plainTitle;
     };
     document.addEventListener("visibilitychange", seen);

@@ -179,7 +179,7 @@ export function MessageList(props: Props) {
         if (row?.kind !== "message") return;
         event.preventDefault();
         if (event.key.toLowerCase() === "r") onReply(row);
-        else if (room.thread(row.message.id)) onThread(row.message.id);
+        else if (room.recall.thread(row.message.id)) onThread(row.message.id);
         return;
       }
       case "d":

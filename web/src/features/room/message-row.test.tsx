@@ -18,7 +18,7 @@ const HOSTILE = [
   "</div></body></html>",
 ];
 
-const viewpoint = { username: null, moderates: false, muted: () => false, ownLine: () => null };
+const viewpoint = { username: null, moderates: false, muted: () => false, notes: () => false, ownLine: () => null };
 const show = (part: Parameters<typeof messageAt>[1]) =>
   render(<LogRow row={messageRow(messageAt(1, part), viewpoint)} />);
 
@@ -48,4 +48,16 @@ it("gives readers the letters a style hides", () => {
   const { container } = show({ text: "𝐇𝐞𝐲" });
   expect(container.querySelector(".visually-hidden")?.textContent).toBe("Hey");
   expect(container.querySelector("[aria-hidden] ")?.textContent).toBe("𝐇𝐞𝐲");
+});
+
+it("marks a line with a word one wants to notice, and says so to who listens", () => {
+  const ada = { ...viewpoint, username: "ada", notes: (text: string) => text.includes("rust") };
+  const marked = (part: Parameters<typeof messageAt>[1]) =>
+    render(<LogRow row={messageRow(messageAt(1, part), ada)} />).container.textContent?.includes("One of your words: ");
+  expect(marked({ text: "rust is nice" })).toBe(true);
+  expect(marked({ text: "dust is not" })).toBe(false);
+  // What calls one says more, and what one said oneself is no news.
+  expect(marked({ text: "@ada rust", mentions: ["ada"] })).toBe(false);
+  const own = { id: "1", username: "ada", display_name: "Ada", color: "#FF69B4", badges: [] };
+  expect(marked({ text: "rust", user: own })).toBe(false);
 });

@@ -43,11 +43,10 @@ export const LogRow = memo(function LogRow({ row, dim = false, tools = false }: 
 });
 
 function MessageRow({ row, dim, tools }: RowProps<Message>) {
-  const { message, tokens, own, toMe, original } = row;
+  const { message, tokens, own, toMe, noted, original } = row;
   const { user, reply_to: reply } = message;
-  const className = [styles.row, own && styles.own, toMe && styles.toMe, message.action && styles.action]
-    .filter(Boolean)
-    .join(" ");
+  const looks = [own && styles.own, toMe && styles.toMe, noted && styles.noted, message.action && styles.action];
+  const className = [styles.row, ...looks].filter(Boolean).join(" ");
   return (
     <div
       className={className}
@@ -73,6 +72,12 @@ function MessageRow({ row, dim, tools }: RowProps<Message>) {
         </button>
       )}
       {toMe && <span className="visually-hidden">To you: </span>}
+      {noted && (
+        <span className={styles.note} title="It has one of your words in it">
+          <Icon name="star" size={14} />
+          <span className="visually-hidden">One of your words: </span>
+        </span>
+      )}
       <time
         className={styles.time}
         dateTime={new Date(message.sent_at).toISOString()}

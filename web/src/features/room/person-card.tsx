@@ -28,8 +28,8 @@ export function PersonCard(props: Props) {
   const { room, roomTitle, muted, username, me, alone, onAlone, onMention, onClose, children } = props;
   const isMuted = useSignal(muted.names).has(username);
   useSignal(room.log);
-  const lines = room.linesOf(username);
-  const person = room.person(username);
+  const lines = room.recall.linesOf(username);
+  const person = room.recall.person(username);
   const name = person?.displayName ?? username;
   return (
     <Sheet title={name} onClose={onClose}>

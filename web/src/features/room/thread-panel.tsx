@@ -19,7 +19,7 @@ interface Props {
 export function ThreadPanel({ room, id, me, onReply, onClose }: Props) {
   // Looked up anew with every commit: answers come in.
   useSignal(room.log);
-  const thread = room.thread(id);
+  const thread = room.recall.thread(id);
   const last = thread?.messages.at(-1);
   return (
     <SidePanel title="Thread" onClose={onClose}>
