@@ -31,6 +31,7 @@ seq:
         - kind::unpin
         - kind::block_phrase
         - kind::allow_phrase
+        - kind::retitle
   - id: body
     size-eos: true
     type:
@@ -51,6 +52,7 @@ enums:
     9: unpin
     10: block_phrase
     11: allow_phrase
+    12: retitle
 types:
   measure:
     doc: What a moderator did.
@@ -81,6 +83,7 @@ types:
             kind::unpin: nothing
             kind::block_phrase: own_block_phrase
             kind::allow_phrase: own_allow_phrase
+            kind::retitle: own_retitle
   nothing:
     seq: []
   person:
@@ -160,6 +163,19 @@ types:
         doc: The place of the measure that blocked it.
       - id: phrase
         type: text
+  own_retitle:
+    seq:
+      - id: has_title
+        type: bool
+      - id: title
+        type: text
+        if: has_title.value
+        doc: What is none did not change.
+      - id: has_description
+        type: bool
+      - id: description
+        type: text
+        if: has_description.value
   message:
     seq:
       - id: id
