@@ -217,5 +217,7 @@ fn a_server_that_keeps_a_gap_to_itself_is_found_out() {
     let (folder, server) = start(&broken, Some("silent-gap"));
     let (output, report) = play(&server, &written(&folder, SLOW), &[], &folder.path().join("out"));
     assert!(!output.status.success(), "{report}");
-    assert!(report["checks"]["lost"].as_u64() > Some(0), "{}", report["checks"]);
+    // Lost to those who read slowly; on a machine that is full all viewers fall off the ring, and then nobody saw it.
+    let found = |what: &str| report["checks"][what].as_u64().expect("a count");
+    assert!(found("lost") + found("unseen") > 0, "{}", report["checks"]);
 }
