@@ -29,6 +29,10 @@ const CONSUMER: &str = "persist";
 const CERTAIN: &str = "persist-certain";
 /// Between two tries while the store is out of reach.
 const RETRY: Duration = Duration::from_millis(500);
+/// What comes within this time of a step is written by the next one together, unless it is a whole page before. A call to the
+/// store costs as much for one row as for dozens: at 5,000 messages a second in a partition a step has 500 of them, and at 139
+/// there are ten steps a second instead of 139. Meanwhile they are read from the rings and the log.
+const GATHER: Duration = Duration::from_millis(100);
 /// So often in a row a persister goes back to the same place. A store that is away again and again, before what was
 /// written again is on its disks, has to be filled at last.
 const AGAIN_MAX: u32 = 3;
@@ -228,11 +232,12 @@ impl Persister {
     /// So is a shared log that is out of reach; that it is closed is what [`EventLog::wait_past`] says.
     pub async fn run(mut self) -> ReadError {
         let (mut failing, mut patience): (Option<Instant>, _) = (None, Patience::new());
+        let mut gathers_until = Instant::now();
         loop {
             tokio::select! {
                 biased;
                 _ = self.lost.changed() => self.go_back(),
-                past = self.log.wait_past(self.partition, self.at) => {
+                past = gathered(self.log.as_ref(), self.partition, self.at, gathers_until) => {
                     if let Err(error) = past {
                         return error;
                     }
@@ -251,6 +256,7 @@ impl Persister {
                 continue;
             }
             let began = Instant::now();
+            gathers_until = began + GATHER;
             match self.step().await {
                 Ok(()) => {
                     patience.renew();
@@ -402,6 +408,21 @@ impl Persister {
         }
         Ok(())
     }
+}
+
+/// Resolves once there is something to write and either this time has come or it is a whole page; with an error once the
+/// log is closed. Cancel-safe.
+async fn gathered(
+    log: &dyn EventLog,
+    partition: Partition,
+    at: Offset,
+    until: Instant,
+) -> Result<(), ReadError> {
+    log.wait_past(partition, at).await?;
+    let page = Offset(at.0.saturating_add(READ_RECORDS_MAX as u64 - 1));
+    // A log that ends meanwhile still has what came before.
+    let _ = tokio::time::timeout_at(until, log.wait_past(partition, page)).await;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -137,6 +137,34 @@ async fn a_store_that_is_away_again_and_again_is_filled_at_last() {
     assert_eq!(rows, [vec![1, 2], vec![1, 2, 3], vec![1, 2, 3, 4], vec![5]], "after so often it goes on");
 }
 
+/// Time stands still while something runs, so what is stored then was not waited for.
+#[tokio::test(start_paused = true)]
+async fn what_comes_soon_after_a_step_is_gathered_unless_it_fills_a_page() {
+    let bench = Bench::start().await;
+    let turns = async || {
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+        bench.marks.stored(P0)
+    };
+    // The first one is written at once.
+    assert_eq!((bench.append(None).await, turns().await), (Offset(1), Offset(1)));
+    bench.append(None).await;
+    assert_eq!((bench.append(None).await, turns().await), (Offset(3), Offset(1)));
+    sleep(GATHER).await;
+    assert_eq!(turns().await, Offset(3));
+    let page = READ_RECORDS_MAX as u64;
+    for _ in 1..page {
+        bench.append(None).await;
+    }
+    assert_eq!(turns().await, Offset(3));
+    bench.append(None).await;
+    assert_eq!(turns().await, Offset(3 + page));
+    // And what was quiet for a while goes at once again.
+    sleep(GATHER).await;
+    assert_eq!((bench.append(None).await, turns().await), (Offset(4 + page), Offset(4 + page)));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_checkpoint_of_what_is_certain_follows_behind() {
     let bench = Bench::start().await;
