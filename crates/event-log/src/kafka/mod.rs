@@ -10,10 +10,10 @@
 //! here, as does a record without a value: what stands above sets aside what it cannot read. Records of a transaction are
 //! read like any other, whether it is open, committed or given up, so that nobody can hold up the readers of a topic.
 //!
-//! Appends go to an idempotent producer with `acks=all` behind a bound of our own and are answered from its delivery
-//! reports (`produce`). One consumer without a group follows the ends of the partitions that somebody waits for into a bounded tail in
-//! memory (`view`, `follow`), and fetches nothing of the others; older pages are fetched on blocking threads (`fetch`), and so is
-//! where a partition ends (`ends`). A thread keeps watch on the brokers, and after
+//! Appends go to an idempotent producer with `acks=all` behind a bound of our own, gathered by need (`gather`), and are
+//! answered from its delivery reports (`produce`). One consumer without a group follows the ends of the partitions that
+//! somebody waits for into a bounded tail in memory (`view`, `follow`), and fetches nothing of the others; older pages are
+//! fetched on blocking threads (`fetch`), and so is where a partition ends (`ends`). A thread keeps watch on the brokers, and after
 //! an outage makes certain what was written (`watch`, `state`). The topic is made or checked by `topic`, which also
 //! says what the epoch is; a topic that was made anew under a running process ends the log. Groups are Kafka's
 //! own (`group`).
@@ -25,6 +25,7 @@ mod client;
 mod ends;
 mod fetch;
 mod follow;
+mod gather;
 mod group;
 mod options;
 mod produce;
@@ -189,6 +190,7 @@ impl KafkaLog {
         });
         let log = Self { shared, threads: Mutex::default() };
         log.spawn("kafka-produce", |shared| shared.producer.serve())?;
+        log.spawn("kafka-gather", |shared| shared.producer.serve_gathered())?;
         log.spawn("kafka-follow", move |shared| follow::follow(&follower, &shared.options, &shared.state))?;
         log.spawn("kafka-watch", move |shared| watch::watch(shared, &runtime))?;
         Ok(log)
@@ -234,8 +236,7 @@ fn first_watermarks(
 impl Drop for KafkaLog {
     fn drop(&mut self) {
         self.shared.state.begin_closing();
-        self.shared.state.stop();
-        self.shared.state.end(CLOSED);
+        self.shared.stop();
         join(std::mem::take(&mut *self.threads.lock()));
     }
 }
@@ -268,6 +269,13 @@ impl KafkaLog {
 }
 
 impl Shared {
+    /// Ends the threads, and whoever waits is told so.
+    fn stop(&self) {
+        self.state.stop();
+        self.producer.stop();
+        self.state.end(CLOSED);
+    }
+
     fn view(&self, partition: Partition) -> Result<&PartitionView, ReadError> {
         self.state.views.get(partition.0 as usize).ok_or(ReadError::NoPartition(partition))
     }
@@ -435,8 +443,7 @@ impl EventLog for KafkaLog {
             let threads = std::mem::take(&mut *self.threads.lock());
             let closed = tokio::task::spawn_blocking(move || {
                 shared.producer.flush(shared.options.delivery_timeout + Duration::from_secs(1));
-                shared.state.stop();
-                shared.state.end(CLOSED);
+                shared.stop();
                 shared.fetchers.clear();
                 join(threads);
             });

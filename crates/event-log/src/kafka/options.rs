@@ -210,7 +210,8 @@ impl Options {
         config
             .set("acks", "all")
             .set("enable.idempotence", "true")
-            .set("linger.ms", "2")
+            // Batches are gathered above (see `gather`); this is for those that are handed over one after the other.
+            .set("linger.ms", "0.5")
             .set("batch.size", BATCH_BYTES_MAX.to_string())
             .set("compression.type", "lz4")
             .set("message.timeout.ms", self.delivery_timeout.as_millis().to_string())

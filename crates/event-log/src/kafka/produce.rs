@@ -4,7 +4,12 @@
 //! a partition where an append was answered "unknown": Kafka appends in order and acknowledges in order, so once the barrier
 //! is durable, whatever came before it is, and the bounds hold it. Readers see it as an empty record, so offsets stay dense.
 
-use super::{Options, offset, state::State};
+use super::{
+    Options,
+    gather::{Gathering, Sink},
+    offset,
+    state::State,
+};
 use crate::{AppendError, Offset, Partition};
 use bytes::Bytes;
 use rdkafka::{
@@ -16,7 +21,7 @@ use rdkafka::{
 };
 use std::{
     sync::{Arc, atomic::Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::oneshot;
 
@@ -40,21 +45,36 @@ pub(super) struct Waiting {
     known: u64,
 }
 
-/// The producer and its bound.
-pub(super) struct Producer {
+/// A record that is to be handed to the client library.
+struct Outgoing {
+    /// A barrier has none.
+    payload: Option<Bytes>,
+    waiting: Box<Waiting>,
+}
+
+/// The client library's producer, and the topic.
+struct Library {
     client: BaseProducer<Reports>,
     state: Arc<State>,
     topic: String,
+}
+
+/// The producer and its bound.
+pub(super) struct Producer {
+    library: Library,
+    gathering: Gathering<Outgoing>,
+    state: Arc<State>,
     records_max: usize,
     bytes_max: usize,
 }
 
 impl Producer {
     pub(super) fn new(options: &Options, state: &Arc<State>) -> Result<Self, KafkaError> {
+        let client = options.producer().create_with_context(Reports(Arc::clone(state)))?;
         Ok(Self {
-            client: options.producer().create_with_context(Reports(Arc::clone(state)))?,
+            library: Library { client, state: Arc::clone(state), topic: options.topic.clone() },
+            gathering: Gathering::new(state.views.len()),
             state: Arc::clone(state),
-            topic: options.topic.clone(),
             records_max: options.queue_records_max,
             bytes_max: options.queue_bytes_max,
         })
@@ -62,7 +82,8 @@ impl Producer {
 
     /// Lets the client library learn who leads the partitions, so that the first append does not have to.
     pub(super) fn warm_up(&self, timeout: Duration) {
-        if let Err(error) = self.client.client().fetch_metadata(Some(&self.topic), timeout) {
+        let Library { client, topic, .. } = &self.library;
+        if let Err(error) = client.client().fetch_metadata(Some(topic), timeout) {
             tracing::debug!(%error, "the first append will take longer");
         }
     }
@@ -70,13 +91,24 @@ impl Producer {
     /// Hands delivery reports out until the log is stopped.
     pub(super) fn serve(&self) {
         while !self.state.stopped() {
-            self.client.poll(POLL_EVERY);
+            self.library.client.poll(POLL_EVERY);
         }
+    }
+
+    /// Sends what waits for its partition's next batch, until the log is stopped.
+    pub(super) fn serve_gathered(&self) {
+        self.gathering.serve(&self.library);
+    }
+
+    /// Ends [`Self::serve_gathered`]; what still waits is given up.
+    pub(super) fn stop(&self) {
+        self.gathering.stop();
     }
 
     /// Waits until everything under way was answered.
     pub(super) fn flush(&self, timeout: Duration) {
-        if let Err(error) = self.client.flush(timeout) {
+        self.gathering.send_all(Instant::now(), &self.library);
+        if let Err(error) = self.library.client.flush(timeout) {
             tracing::warn!(%error, "not everything under way was answered");
         }
     }
@@ -117,28 +149,10 @@ impl Producer {
         }
         let known = self.state.views.get(partition.0 as usize).map_or(0, |view| view.bounds().last.0);
         let (answer, receiver) = oneshot::channel();
-        let waiting = Waiting { answer, partition, bytes, known };
-        let record = BaseRecord::<[u8], [u8], _>::with_opaque_to(&self.topic, Box::new(waiting))
-            .partition(super::kafka_partition(partition));
-        let record = match payload {
-            Some(payload) => record.payload(payload),
-            None => {
-                record.headers(OwnedHeaders::new().insert(Header { key: BARRIER_HEADER, value: Some("1") }))
-            }
-        };
-        match self.client.send(record) {
-            Ok(()) => Ok(receiver),
-            Err((error, _)) => {
-                self.state.give_back(bytes);
-                Err(match error {
-                    KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) => {
-                        AppendError::Overloaded { retry_after: RETRY_AFTER }
-                    }
-                    // Refused before it was queued, so it was never sent.
-                    error => AppendError::Unavailable(error.to_string()),
-                })
-            }
-        }
+        let waiting = Box::new(Waiting { answer, partition, bytes, known });
+        let outgoing = Outgoing { payload: payload.cloned(), waiting };
+        self.gathering.put(partition.0 as usize, outgoing, Instant::now(), &self.library);
+        Ok(receiver)
     }
 
     /// Counts an append in, if there is room.
@@ -151,6 +165,30 @@ impl Producer {
             self.state.give_back(bytes);
         }
         room
+    }
+}
+
+impl Sink<Outgoing> for Library {
+    fn send(&self, partition: usize, Outgoing { payload, waiting }: Outgoing) {
+        let record = BaseRecord::<[u8], [u8], _>::with_opaque_to(&self.topic, waiting)
+            .partition(i32::try_from(partition).unwrap_or(i32::MAX));
+        let record = match &payload {
+            Some(payload) => record.payload(&payload[..]),
+            None => {
+                record.headers(OwnedHeaders::new().insert(Header { key: BARRIER_HEADER, value: Some("1") }))
+            }
+        };
+        let Err((error, record)) = self.client.send(record) else { return };
+        let Waiting { answer, bytes, .. } = *record.delivery_opaque;
+        self.state.give_back(bytes);
+        let refused = match error {
+            KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) => {
+                AppendError::Overloaded { retry_after: RETRY_AFTER }
+            }
+            // Refused before it was queued, so it was never sent.
+            error => AppendError::Unavailable(error.to_string()),
+        };
+        let _ = answer.send(Err(refused));
     }
 }
 

@@ -52,7 +52,7 @@ async fn the_number_of_appends_under_way_is_bounded_too() {
     let options = Options { queue_records_max: RECORDS_MAX, ..options("overload-records") };
     let log = open(options).await.expect("it opens");
     let mut under_way: Vec<Append> = Vec::new();
-    // The client library lingers for 2 ms before it sends anything.
+    // All but the first wait for the next batch.
     let refused = loop {
         assert!(under_way.len() < 100_000, "never refused");
         match log.append(P0, "x".into()) {
@@ -87,7 +87,7 @@ async fn the_engines_own_thread_may_drop_the_last_owner() {
     let (tell, dropped) = oneshot::channel();
     let owner = Arc::new(LastOwner(Mutex::new(Some((log, tell)))));
     let waker = Waker::from(owner);
-    // It lingers for 2 ms, so it is not answered yet; if the machine slept that long, the owner is dropped here.
+    // The client library lingers for half a millisecond, so it is not answered yet; if the machine slept that long, the owner is dropped here.
     let pending = Pin::new(&mut append).poll(&mut Context::from_waker(&waker)).is_pending();
     if !pending {
         waker.wake();
