@@ -6,6 +6,7 @@
 
 pub mod group;
 mod marks;
+mod trouble;
 
 pub use marks::Marks;
 
@@ -22,6 +23,7 @@ use event_log::{EventLog, Offset, Partition, ReadError};
 use marks::{AWAY_MIN, Outage, Trail};
 use std::{collections::HashSet, sync::Arc, time::Duration};
 use tokio::{sync::watch, time::Instant};
+use trouble::Trouble;
 
 /// Its name among the consumers of the log, and that of its checkpoint: so far the store was told everything.
 const CONSUMER: &str = "persist";
@@ -231,7 +233,7 @@ impl Persister {
     /// Follows the log until it closes. A store that is out of reach is tried again for ever: the log keeps what it missed.
     /// So is a shared log that is out of reach; that it is closed is what [`EventLog::wait_past`] says.
     pub async fn run(mut self) -> ReadError {
-        let (mut failing, mut patience): (Option<Instant>, _) = (None, Patience::new());
+        let (mut trouble, mut patience): (Option<Trouble>, _) = (None, Patience::new());
         let mut gathers_until = Instant::now();
         loop {
             tokio::select! {
@@ -243,25 +245,29 @@ impl Persister {
                     }
                 }
             }
-            if let Some(since) = failing.filter(|since| self.may_have_lost(*since)) {
-                // First it goes back: a checkpoint that went on now would speak for what was lost.
-                if self.store.load(CONSUMER, self.partition.0).await.is_err() {
-                    metrics::counter!("twitchy_persist_failures_total").increment(1);
-                    tokio::time::sleep(RETRY).await;
+            // First it goes back: a checkpoint that went on now would speak for what was lost.
+            if let Some(trouble) = trouble.as_mut().filter(|_| self.unsynced.is_some()) {
+                self.marks.look_for_new_life(self.store.as_ref()).await;
+                if trouble.since.elapsed() >= AWAY_MIN && !trouble.went_back {
+                    if let Err(error) = self.store.load(CONSUMER, self.partition.0).await {
+                        self.failed(trouble, &error.into()).await;
+                        continue;
+                    }
+                    trouble.went_back = true;
+                    self.marks.back_from(trouble.since);
+                }
+                if self.lost.has_changed().unwrap_or(false) {
                     continue;
                 }
-                tracing::info!(partition = self.partition.0, "the store answers again");
-                failing = None;
-                self.marks.back_from(since);
-                continue;
             }
             let began = Instant::now();
             gathers_until = began + GATHER;
             match self.step().await {
                 Ok(()) => {
                     patience.renew();
-                    if failing.take().is_some() {
-                        tracing::info!(partition = self.partition.0, "the store takes messages again");
+                    if let Some(Trouble { failures, since, .. }) = trouble.take() {
+                        let (partition, lasted) = (self.partition.0, since.elapsed());
+                        tracing::info!(partition, failures, ?lasted, "the store takes messages again");
                     }
                 }
                 Err(StartError::Log(ReadError::Unavailable(cause))) if self.log.is_shared() => {
@@ -286,21 +292,21 @@ impl Persister {
                 }
                 Err(StartError::Log(error)) => return error,
                 Err(error) => {
-                    metrics::counter!("twitchy_persist_failures_total").increment(1);
-                    self.tell_lag();
-                    if failing.is_none() {
-                        tracing::error!(partition = self.partition.0, %error, "the store does not take messages; trying on");
-                        failing = Some(began);
-                    }
-                    tokio::time::sleep(RETRY).await;
+                    self.failed(trouble.get_or_insert_with(|| Trouble::new(began)), &error).await;
                 }
             }
         }
     }
 
-    /// Was the store away for so long that it may have been started anew?
-    fn may_have_lost(&self, since: Instant) -> bool {
-        self.unsynced.is_some() && since.elapsed() >= AWAY_MIN
+    /// The store did not take something; a pause before it is tried again.
+    async fn failed(&self, trouble: &mut Trouble, error: &StartError) {
+        metrics::counter!("twitchy_persist_failures_total").increment(1);
+        self.tell_lag();
+        if trouble.failed() {
+            let (partition, failures) = (self.partition.0, trouble.failures);
+            tracing::error!(partition, failures, %error, "the store does not take messages; trying on");
+        }
+        tokio::time::sleep(RETRY).await;
     }
 
     /// The store may have lost the newest of what it took.

@@ -18,6 +18,7 @@ mod accounts;
 mod client;
 mod error;
 mod expiry;
+mod lives;
 mod messages;
 mod migrations;
 mod moderation;
@@ -46,7 +47,7 @@ use client::Client;
 use parking_lot::RwLock;
 use protocol::ids::{MessageId, RoomId, Seq, UserId};
 use statements::Statements;
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 /// Longest name of a keyspace.
 const KEYSPACE_LEN_MAX: usize = 48;
@@ -324,6 +325,10 @@ impl CheckpointStore for CassandraStore {
     fn save(&self, consumer: &str, partition: u32, at: Checkpoint) -> BoxFuture<'_, Result<(), StoreError>> {
         let consumer = consumer.to_owned();
         self.read(move |client| async move { accounts::save(&client, &consumer, partition, &at).await })
+    }
+
+    fn lives(&self) -> BoxFuture<'_, Result<BTreeMap<String, i64>, StoreError>> {
+        self.read(|client| async move { lives::lives(&client).await })
     }
 }
 

@@ -18,7 +18,7 @@ use chat::{
     time::Millis,
 };
 use protocol::ids::{MessageId, RoomId, Seq, UserId};
-use std::{future::Future, pin::Pin};
+use std::{collections::BTreeMap, future::Future, pin::Pin};
 
 #[cfg(feature = "cassandra")]
 pub mod cassandra;
@@ -216,6 +216,12 @@ pub trait CheckpointStore: Send + Sync + 'static {
     fn load(&self, consumer: &str, partition: u32) -> BoxFuture<'_, Result<Option<Checkpoint>, StoreError>>;
     /// Moves it. After a crash an older checkpoint may be read again, never a newer one than the writes before it.
     fn save(&self, consumer: &str, partition: u32, at: Checkpoint) -> BoxFuture<'_, Result<(), StoreError>>;
+    /// Which life each of the store's servers is in, by a name of the server: another number after it was started anew, when
+    /// it may lack the newest of what it took. Of a server that cannot be asked nothing is said. Empty where nothing that was
+    /// taken is ever lost.
+    fn lives(&self) -> BoxFuture<'_, Result<BTreeMap<String, i64>, StoreError>> {
+        Box::pin(std::future::ready(Ok(BTreeMap::new())))
+    }
 }
 
 /// Most emotes that a store keeps the names of, in all rooms together. Every node holds them all, at some 200 bytes each:

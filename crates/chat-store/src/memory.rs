@@ -21,6 +21,7 @@ use protocol::ids::{MessageId, RoomId, Seq, UserId};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     ops::Bound,
+    sync::atomic::{AtomicI64, Ordering},
 };
 
 /// Most rows of each kind (messages, accounts, tokens) unless [`MemoryStore::with_rows_max`] says otherwise: a
@@ -31,6 +32,7 @@ pub const ROWS_MAX: usize = 1_000_000;
 #[derive(Debug)]
 pub struct MemoryStore {
     rows_max: usize,
+    life: AtomicI64,
     /// One lock for all: a call is short, and no call waits for anything while it holds it.
     state: Mutex<State>,
 }
@@ -66,7 +68,12 @@ impl MemoryStore {
     /// An empty store that is [`StoreError::Full`] at so many messages, accounts or refresh tokens.
     #[must_use]
     pub fn with_rows_max(rows_max: usize) -> Self {
-        Self { rows_max, state: Mutex::default() }
+        Self { rows_max, life: AtomicI64::new(0), state: Mutex::default() }
+    }
+
+    /// As a server that is started anew: it says so, and a test may take away what it lost by that.
+    pub fn starts_anew(&self) {
+        self.life.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Runs `call` on the state, now; the future is ready at once.
@@ -368,6 +375,11 @@ impl CheckpointStore for MemoryStore {
             state.checkpoints.insert(key, at);
             Ok(())
         })
+    }
+
+    fn lives(&self) -> BoxFuture<'_, Result<BTreeMap<String, i64>, StoreError>> {
+        let life = ("memory".to_owned(), self.life.load(Ordering::Acquire));
+        self.with(|_| Ok(BTreeMap::from([life])))
     }
 }
 

@@ -11,7 +11,7 @@ use chat_store::{Store, StoreError};
 use event_log::{EventLog, Offset, Partition};
 use parking_lot::Mutex;
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -29,7 +29,8 @@ const MARKS_EVERY: Duration = Duration::from_millis(500);
 /// told otherwise. Where enough other nodes have the rows it is work for nothing, and little of it: at 139 messages a
 /// second 4,170 rows, a fraction of a second; at 13,889 some ten seconds of a persister's time.
 pub(super) const UNSYNCED_MAX: Duration = Duration::from_secs(30);
-/// What is away for a shorter time only did not answer: no database starts so quickly. It is two answers that did not come.
+/// What is away for a shorter time only did not answer, unless one of its servers says that it was started anew
+/// ([`Marks::look_for_new_life`]). It is two answers that did not come.
 pub(super) const AWAY_MIN: Duration = Duration::from_secs(8);
 /// One place a second is remembered of these.
 const TRAIL_EVERY: Duration = Duration::from_secs(1);
@@ -40,6 +41,8 @@ pub struct Marks {
     marks: Box<[Mark]>,
     /// The last outage of the store that is over.
     pub(super) lost: watch::Sender<Option<Outage>>,
+    /// In which life each server of the store was, and when it was asked. As many as there are.
+    lives: Mutex<BTreeMap<String, (i64, Instant)>>,
 }
 
 #[derive(Debug, Default)]
@@ -108,7 +111,7 @@ impl Marks {
     /// Nothing is stored yet.
     pub fn new(partitions: u32) -> Arc<Self> {
         let marks = (0..partitions).map(|_| Mark::default()).collect();
-        Arc::new(Self { marks, lost: watch::Sender::default() })
+        Arc::new(Self { marks, lost: watch::Sender::default(), lives: Mutex::default() })
     }
 
     /// The last offset that is in the store.
@@ -125,6 +128,10 @@ impl Marks {
         loop {
             often.tick().await;
             let asked = Instant::now();
+            if log.is_shared() {
+                // First: a checkpoint of the new life may speak for what was lost with the old one.
+                self.look_for_new_life(store.as_ref()).await;
+            }
             match (self.look(log.as_ref(), store.as_ref()).await, failing) {
                 (Err(error), None) => {
                     tracing::warn!(%error, "the store does not say how far it is; the log stands in for it");
@@ -201,11 +208,45 @@ impl Marks {
         }
     }
 
-    /// The store answers again, after an outage that began at this time. What was written shortly before may be lost, so
-    /// the marks go back to what is certain, and persisters with them. Several who noticed the same outage are heard once.
+    /// Was a server of the store started anew since it was asked last? However short that took, and whether or not anybody
+    /// was refused meanwhile, it may lack the newest of what it took.
+    pub(super) async fn look_for_new_life(&self, store: &dyn Store) {
+        let asked = Instant::now();
+        // A store that does not answer says so elsewhere.
+        let Ok(lives) = store.lives().await else { return };
+        let mut last_seen: Option<Instant> = None;
+        {
+            let mut known = self.lives.lock();
+            for (server, life) in lives {
+                match known.get(&server) {
+                    // Somebody asked later and was answered earlier.
+                    Some((_, at)) if *at > asked => continue,
+                    Some((before, at)) if *before != life => {
+                        last_seen = Some(last_seen.map_or(*at, |seen| seen.min(*at)));
+                    }
+                    _ => {}
+                }
+                known.insert(server, (life, asked));
+            }
+        }
+        if let Some(began) = last_seen {
+            tracing::warn!("a server of the store was started anew; what it took last is written again");
+            self.lost_since(began, asked);
+        }
+    }
+
+    /// The store answers again, after an outage that began at this time. If it lasted, the store may have lost something.
     pub(super) fn back_from(&self, began: Instant) {
+        if began.elapsed() >= AWAY_MIN {
+            self.lost_since(began, Instant::now());
+        }
+    }
+
+    /// What was written shortly before an outage may be lost, so the marks go back to what is certain, and persisters with
+    /// them. Several who noticed the same outage are heard once.
+    fn lost_since(&self, began: Instant, healed: Instant) {
         self.lost.send_if_modified(|lost| {
-            if began.elapsed() < AWAY_MIN || lost.is_some_and(|lost| began <= lost.healed) {
+            if lost.is_some_and(|lost| began < lost.healed) {
                 return false;
             }
             for mark in &self.marks {
@@ -215,7 +256,7 @@ impl Marks {
                     recent.doubt = Some(Doubt { since: Instant::now(), first: None });
                 }
             }
-            *lost = Some(Outage { began, healed: Instant::now() });
+            *lost = Some(Outage { began, healed });
             true
         });
     }

@@ -4,7 +4,7 @@ use super::{marks::UNSYNCED_MAX, *};
 use crate::world::Real;
 use chat::{
     admission,
-    message::{Author, Draft},
+    message::{Author, Draft, Styled},
     record::Record,
     time::Millis,
 };
@@ -17,6 +17,20 @@ const P0: Partition = Partition(0);
 const ROOM: RoomId = RoomId(7);
 const SENT_AT: Millis = Millis(1_800_000_000_000);
 
+fn message(room: RoomId, nonce: Option<&str>) -> Styled {
+    let author = Author {
+        id: UserId(1),
+        username: "ada".to_owned(),
+        display_name: "Ada".to_owned(),
+        color: "#112233".to_owned(),
+        badges: Vec::new(),
+    };
+    let text = admission::admit("hello").unwrap();
+    let nonce = nonce.map(str::to_owned);
+    let draft = Draft { room, author, text, reply_to: None, nonce, admin: false };
+    draft.into_styled(MessageId(uuid::Uuid::now_v7()), SENT_AT, None)
+}
+
 struct Bench {
     log: Arc<MemoryLog>,
     store: Arc<MemoryStore>,
@@ -25,11 +39,11 @@ struct Bench {
 
 impl Bench {
     async fn start() -> Self {
-        let bench = Self {
-            log: Arc::new(MemoryLog::new(1)),
-            store: Arc::new(MemoryStore::new()),
-            marks: Marks::new(1),
-        };
+        Self::start_with(MemoryStore::new()).await
+    }
+
+    async fn start_with(store: MemoryStore) -> Self {
+        let bench = Self { log: Arc::new(MemoryLog::new(1)), store: Arc::new(store), marks: Marks::new(1) };
         let world: Arc<dyn World> = Arc::new(Real);
         let (log, store) = (bench.log.clone(), bench.store.clone());
         let mut persister = Persister::start(log, store, bench.marks.clone(), P0, &world).await.unwrap();
@@ -46,19 +60,18 @@ impl Bench {
 
     /// A record more; its place.
     async fn append(&self, nonce: Option<&str>) -> Offset {
-        let author = Author {
-            id: UserId(1),
-            username: "ada".to_owned(),
-            display_name: "Ada".to_owned(),
-            color: "#112233".to_owned(),
-            badges: Vec::new(),
-        };
-        let text = admission::admit("hello").unwrap();
-        let draft =
-            Draft { room: ROOM, author, text, reply_to: None, nonce: nonce.map(str::to_owned), admin: false };
-        let message = draft.into_styled(MessageId(uuid::Uuid::now_v7()), SENT_AT, None);
-        let record = Record::Message(Box::new(message)).encode();
+        let record = Record::Message(Box::new(message(ROOM, nonce))).encode();
         self.log.append(P0, record.into()).unwrap().await.unwrap()
+    }
+
+    /// One whose store is full as soon as it has three messages of the room, as long as it has not forgotten everything.
+    async fn soon_full() -> Self {
+        const OTHERS: usize = 10;
+        let bench = Self::start_with(MemoryStore::with_rows_max(OTHERS + 3)).await;
+        let others =
+            (1..).take(OTHERS).map(|seq| Logged { seq: Seq(seq), message: message(RoomId(8), None) });
+        bench.store.write(others.collect()).await.unwrap();
+        bench
     }
 
     /// So many messages more, and waits until they are stored.
@@ -77,10 +90,15 @@ impl Bench {
         page.iter().map(|logged| logged.seq.0).collect()
     }
 
-    /// The store was away since then, and is back without anything it had.
-    async fn loses_all(&self, since: Instant) {
+    /// The store has nothing any more of what it had.
+    async fn forgets(&self) {
         self.store.expire(SENT_AT.plus(1), 1_000).await.unwrap();
         assert!(self.rows().await.is_empty());
+    }
+
+    /// The store was away since then, and is back without anything it had.
+    async fn loses_all(&self, since: Instant) {
+        self.forgets().await;
         self.marks.back_from(since);
     }
 }
@@ -223,6 +241,74 @@ async fn a_checkpoint_from_before_an_outage_raises_no_mark() {
     sleep(Duration::from_millis(1)).await;
     marks.hear(P0, Offset(9));
     assert_eq!(marks.stored(P0), Offset(9));
+}
+
+/// A database may be back so quickly that nobody was refused, and nobody need write at that time.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_was_started_anew_is_noticed_however_short_it_took() {
+    let bench = Bench::start().await;
+    bench.marks.look_for_new_life(bench.store.as_ref()).await;
+    bench.say(3).await;
+    sleep(UNSYNCED_MAX * 2).await;
+    bench.marks.look_for_new_life(bench.store.as_ref()).await;
+    bench.say(2).await;
+    bench.forgets().await;
+    bench.store.starts_anew();
+    sleep(Duration::from_millis(100)).await;
+    bench.marks.look_for_new_life(bench.store.as_ref()).await;
+    assert_eq!(bench.marks.stored(P0), Offset(3), "the log stands in until they are there again");
+    while bench.marks.stored(P0) < Offset(5) {
+        sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(bench.rows().await, [4, 5], "the older ones were on the disk long before");
+    // Nothing new is nothing to go back for.
+    bench.forgets().await;
+    bench.marks.look_for_new_life(bench.store.as_ref()).await;
+    bench.say(1).await;
+    assert_eq!(bench.rows().await, [6]);
+    // And the next time comes at once: what was written again is, once more.
+    bench.store.starts_anew();
+    bench.marks.look_for_new_life(bench.store.as_ref()).await;
+    bench.say(1).await;
+    assert_eq!(bench.rows().await, [4, 5, 6, 7]);
+}
+
+/// Who could not write for a moment asks before it goes on: its next checkpoint would speak for what was lost.
+#[tokio::test(start_paused = true)]
+async fn a_persister_that_was_refused_for_a_moment_goes_back_before_it_goes_on() {
+    let bench = Bench::soon_full().await;
+    bench.marks.look_for_new_life(bench.store.as_ref()).await;
+    bench.say(3).await;
+    let last = bench.append(None).await;
+    sleep(RETRY * 3).await;
+    assert_eq!(bench.marks.stored(P0), Offset(3), "it is full");
+    bench.forgets().await;
+    bench.store.starts_anew();
+    while bench.marks.stored(P0) < last || bench.saved(CONSUMER).await != Some(last.0) {
+        sleep(Duration::from_millis(10)).await;
+        // A checkpoint says only what is there.
+        let (saved, rows) = (bench.saved(CONSUMER).await.unwrap(), bench.rows().await);
+        let up_to = (1..=saved).collect::<Vec<_>>();
+        assert!(rows == up_to || saved == 3, "{saved}: {rows:?}");
+    }
+    assert_eq!(bench.rows().await, [1, 2, 3, 4]);
+}
+
+/// It goes back once, however long it is refused after that.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_answers_and_takes_nothing_is_gone_back_for_once() {
+    let bench = Bench::soon_full().await;
+    bench.say(3).await;
+    let mut heard = bench.marks.lost.subscribe();
+    bench.append(None).await;
+    sleep(AWAY_MIN * 20).await;
+    assert!(heard.has_changed().unwrap(), "it was refused for long");
+    heard.mark_unchanged();
+    sleep(AWAY_MIN * 20).await;
+    assert!(!heard.has_changed().unwrap(), "nothing was written since");
+    bench.forgets().await;
+    bench.say(1).await;
+    assert_eq!(bench.rows().await.last(), Some(&5));
 }
 
 /// The log of this bench is no shared one, so the judge comes by hand.
