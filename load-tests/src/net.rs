@@ -83,23 +83,25 @@ impl Poll {
         Ok(epoll::modify(&self.epoll, what, EventData::new_u64(key), interest.flags())?)
     }
 
-    /// What is ready now, or becomes so within this time.
+    /// What is ready now, or becomes so within this time; with none it does not sleep.
     pub fn wait(&mut self, most: Duration, ready: &mut Vec<Ready>) -> io::Result<()> {
         ready.clear();
         self.events.clear();
-        // Zero would disarm the timer.
-        let most = most.max(Duration::from_micros(1));
-        let value = Timespec {
-            tv_sec: i64::try_from(most.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: i64::from(most.subsec_nanos()),
-        };
         let never = Timespec { tv_sec: 0, tv_nsec: 0 };
-        timerfd_settime(
-            &self.timer,
-            TimerfdTimerFlags::empty(),
-            &Itimerspec { it_interval: never, it_value: value },
-        )?;
-        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), None) {
+        if !most.is_zero() {
+            let value = Timespec {
+                tv_sec: i64::try_from(most.as_secs()).unwrap_or(i64::MAX),
+                tv_nsec: i64::from(most.subsec_nanos()),
+            };
+            timerfd_settime(
+                &self.timer,
+                TimerfdTimerFlags::empty(),
+                &Itimerspec { it_interval: never, it_value: value },
+            )?;
+        }
+        // Zero would disarm the timer.
+        let at_once = most.is_zero().then_some(&never);
+        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), at_once) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }

@@ -7,6 +7,7 @@
 mod closed;
 mod frames;
 mod people;
+mod punctual;
 mod writing;
 
 use crate::{
@@ -20,6 +21,7 @@ use crate::{
 use closed::Closed;
 use hdrhistogram::Histogram;
 use memchr::memmem::Finder;
+use punctual::Punctual;
 use std::{
     collections::VecDeque,
     io::{self, ErrorKind, Read as _, Write as _},
@@ -152,6 +154,7 @@ pub struct Engine {
     turn_of: usize,
     kills_done: usize,
     slow_at: u64,
+    punctual: Punctual,
     drains: bool,
 }
 
@@ -221,6 +224,7 @@ impl Engine {
             turn_of: 0,
             kills_done: 0,
             slow_at: 0,
+            punctual: Punctual::default(),
             drains: false,
             writers,
             plan,
@@ -259,7 +263,7 @@ impl Engine {
         let now = stamp::now();
         let next = self.do_what_is_due(now);
         self.let_in(now)?;
-        let wait = Duration::from_micros(next.saturating_sub(stamp::now())).min(most).min(TURN_MAX);
+        let wait = self.punctual.sleep(next, stamp::now()).min(most).min(TURN_MAX);
         let mut ready = std::mem::take(&mut self.ready);
         self.poll.wait(wait, &mut ready)?;
         let mut others = Vec::new();
