@@ -13,14 +13,18 @@ pub use marks::Marks;
 use crate::{
     rooms::{
         repeats::Repeats,
-        tail::{Event, Patience, READ_BYTES_MAX, READ_RECORDS_MAX, ended, event},
+        tail::{Patience, READ_BYTES_MAX, READ_RECORDS_MAX, ended, seen},
     },
     world::World,
 };
-use chat::message::Logged;
-use chat_store::{Checkpoint, Store, StoreError};
+use chat::{
+    moderation::Taken,
+    record::{Head, Seen},
+};
+use chat_store::{Checkpoint, Mark, Row, Store, StoreError};
 use event_log::{EventLog, Offset, Partition, ReadError};
 use marks::{AWAY_MIN, Outage, Trail};
+use protocol::ids::Seq;
 use std::{collections::HashSet, sync::Arc, time::Duration};
 use tokio::{sync::watch, time::Instant};
 use trouble::Trouble;
@@ -94,11 +98,11 @@ impl Judge {
         self.remembers_after = self.remembers_after.max(certain);
     }
 
-    fn is_message(&mut self, logged: &Logged) -> bool {
-        let at = Offset(logged.seq.0);
+    fn is_message(&mut self, seq: Seq, head: &Head<'_>) -> bool {
+        let at = Offset(seq.0);
         if at > self.judged {
             self.judged = at;
-            if !self.repeats.is_message(logged, self.world.now()) {
+            if !self.repeats.is_message(seq, head, self.world.now()) {
                 self.repeated.insert(at.0);
                 metrics::counter!("twitchy_repeats_dropped_total", "reader" => "persist").increment(1);
             }
@@ -346,9 +350,14 @@ impl Persister {
         Ok(())
     }
 
-    async fn save(&self, name: &str, at: Offset) -> Result<(), StartError> {
+    async fn save(&self, name: &'static str, at: Offset) -> Result<(), StartError> {
+        let Mark { consumer, partition, at } = self.mark(name, at)?;
+        Ok(self.store.save(consumer, partition, at).await?)
+    }
+
+    fn mark(&self, consumer: &'static str, at: Offset) -> Result<Mark, ReadError> {
         let epoch = self.log.epoch(self.partition)?.0;
-        Ok(self.store.save(name, self.partition.0, Checkpoint { epoch, offset: at.0 }).await?)
+        Ok(Mark { consumer, partition: self.partition.0, at: Checkpoint { epoch, offset: at.0 } })
     }
 
     /// For operators: how many records the log has beyond what is in the store. What is written once more is there.
@@ -368,26 +377,29 @@ impl Persister {
         }
         let records = self.log.read(self.partition, self.at, READ_RECORDS_MAX, READ_BYTES_MAX).await?;
         let Some(last) = records.last().map(|r| r.offset) else { return Ok(()) };
-        let (mut messages, mut taken) = (Vec::new(), Vec::new());
-        for event in records.iter().filter_map(|record| event(self.partition, record)) {
-            match event {
-                Event::Message(logged) => messages.push(*logged),
-                Event::Measure(one) => taken.push(*one),
+        let (mut rows, mut taken) = (Vec::with_capacity(records.len()), Vec::new());
+        for record in &records {
+            let seq = Seq(record.offset.0);
+            match seen(self.partition, record) {
+                Some(Seen::Message(head)) => {
+                    if self.judge.as_mut().is_none_or(|judge| judge.is_message(seq, &head)) {
+                        let Head { id, room, sent_at, .. } = head;
+                        rows.push(Row { room, seq, id, sent_at, record: record.payload.clone() });
+                    }
+                }
+                Some(Seen::Measure(measure)) => taken.push(Taken { seq, measure: *measure }),
+                None => {}
             }
         }
-        if let Some(judge) = &mut self.judge {
-            messages.retain(|logged| judge.is_message(logged));
-        }
-        let rows = messages.len() as u64;
-        if !messages.is_empty() {
-            self.store.write(messages).await?;
-        }
+        let stored = rows.len() as u64;
         if !taken.is_empty() {
             self.store.measure(taken).await?;
         }
         // Another process may have come further while this one was slow; its checkpoint is not taken back.
-        if self.marks.stored(self.partition) < last {
-            self.save(CONSUMER, last).await?;
+        let further = self.marks.stored(self.partition) < last;
+        let mark = if further { Some(self.mark(CONSUMER, last)?) } else { None };
+        if !rows.is_empty() || mark.is_some() {
+            self.store.keep(rows, mark).await?;
         }
         let certain = match &mut self.unsynced {
             Some(unsynced) => {
@@ -400,7 +412,7 @@ impl Persister {
             self.save(CERTAIN, certain).await?;
             self.unsynced.iter_mut().for_each(|unsynced| unsynced.saved = Some(certain.0));
         }
-        metrics::counter!("twitchy_messages_stored_total").increment(rows);
+        metrics::counter!("twitchy_messages_stored_total").increment(stored);
         self.at = last;
         // Unless it has to go back.
         if !self.lost.has_changed().unwrap_or(false) {

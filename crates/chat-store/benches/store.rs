@@ -1,8 +1,8 @@
 //! What the embedded engine carries: rows a second in batches, and pages out of a large history.
 //!
 //! `cargo bench -p chat-store`; the folder for the data may be given with `STORE_BENCH_DIR` (the system's folder for
-//! temporary files otherwise). The rows are made before the clock starts. A batch is written, then its checkpoint is
-//! saved, as a persister does; both are part of the time.
+//! temporary files otherwise). The rows are made before the clock starts. A batch is kept with its checkpoint, as
+//! a persister does.
 
 #![allow(clippy::print_stdout, reason = "the figures are for whoever runs it")]
 
@@ -11,7 +11,7 @@ use chat::{
     time::Millis,
 };
 use chat_store::{
-    Checkpoint, CheckpointStore, MessageStore, Page, Store,
+    Checkpoint, Mark, MessageStore, Page, Row, Store,
     embedded::{EmbeddedStore, Options},
 };
 use protocol::ids::{MessageId, RoomId, Seq, UserId};
@@ -61,30 +61,26 @@ fn open(folder: &Path) -> EmbeddedStore {
     EmbeddedStore::open(folder, Options::default()).expect("a new folder opens")
 }
 
-async fn save(store: &EmbeddedStore, offset: u64) {
-    store.save("persister", 0, Checkpoint { epoch: "bench".into(), offset }).await.expect("save");
-}
-
 fn percentile(sorted: &[Duration], hundredths: usize) -> Duration {
     sorted[(sorted.len() * hundredths / 100).min(sorted.len() - 1)]
 }
 
 async fn batches(folder: &Path, batch: u64) {
     let store = open(folder);
-    let mut all: Vec<Vec<Logged>> =
-        (0..BATCHED_ROWS / batch).map(|b| (b * batch..(b + 1) * batch).map(line).collect()).collect();
+    let rows = |b| (b * batch..(b + 1) * batch).map(|n| Row::from(&line(n))).collect();
+    let mut all: Vec<Vec<Row>> = (0..BATCHED_ROWS / batch).map(rows).collect();
     let mut times = Vec::with_capacity(all.len());
     let begin = Instant::now();
     for (offset, rows) in (0..).zip(all.drain(..)) {
         let one = Instant::now();
-        store.write(rows).await.expect("write");
-        save(&store, offset).await;
+        let at = Checkpoint { epoch: "bench".into(), offset };
+        store.keep(rows, Some(Mark { consumer: "persister", partition: 0, at })).await.expect("keep");
         times.push(one.elapsed());
     }
     let rate = BATCHED_ROWS as f64 / begin.elapsed().as_secs_f64();
     times.sort();
     println!(
-        "write+save, batches of {batch:>5}: {rate:>9.0} rows/s; a batch p50 {:?}, p99 {:?}",
+        "keep, batches of {batch:>5}: {rate:>9.0} rows/s; a batch p50 {:?}, p99 {:?}",
         percentile(&times, 50),
         percentile(&times, 99)
     );

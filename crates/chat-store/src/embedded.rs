@@ -42,9 +42,9 @@ pub use error::OpenError;
 pub use file::{READS_MAX, SAVES_LOOSE_MAX};
 
 use crate::{
-    AccountChange, AccountStore, BotStore, BoxFuture, Checkpoint, CheckpointStore, Created, EmoteStore,
-    MessageStore, ModerationStore, PAGE_ROWS_MAX, Page, RoomChange, RoomStore, SessionStore, Spent, Store,
-    StoreError,
+    AccountChange, AccountStore, BotStore, BoxFuture, Checkpoint, CheckpointStore, Created, EmoteStore, Mark,
+    MessageStore, ModerationStore, PAGE_ROWS_MAX, Page, RoomChange, RoomStore, Row, SessionStore, Spent,
+    Store, StoreError,
 };
 use chat::{
     account::{Account, BotToken, Family, RefreshToken, TokenHash},
@@ -133,9 +133,7 @@ impl MessageStore for EmbeddedStore {
             if messages.is_empty() {
                 return self.messages.check().await;
             }
-            // Three tables, each with a path of pages that is written anew, and the row itself.
-            let room = Room::Needs(messages.iter().map(|m| 1_024 + 2 * m.message.text.len() as u64).sum());
-            self.messages.write(room, move |txn| messages::write(txn, messages).map(Done::Durably)).await
+            self.keep(messages.iter().map(Row::from).collect(), None).await
         })
     }
 
@@ -321,6 +319,20 @@ impl BotStore for EmbeddedStore {
 }
 
 impl Store for EmbeddedStore {
+    /// One transaction: the rows make it durable, a checkpoint alone does not.
+    fn keep(&self, rows: Vec<Row>, mark: Option<Mark>) -> BoxFuture<'_, Result<(), StoreError>> {
+        // Three tables, each with a path of pages that is written anew, and the row itself.
+        let room = Room::Needs(rows.iter().map(|row| 1_024 + row.record.len() as u64).sum());
+        Box::pin(self.messages.write(room, move |txn| {
+            let done = if rows.is_empty() { Done::Loosely(()) } else { Done::Durably(()) };
+            messages::write(txn, rows)?;
+            if let Some(Mark { consumer, partition, at }) = mark {
+                messages::save(txn, consumer, partition, &at)?;
+            }
+            Ok(done)
+        }))
+    }
+
     fn healthy(&self) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async move {
             self.accounts.check().await.map_err(|error| error.to_string())?;

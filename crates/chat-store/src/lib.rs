@@ -9,11 +9,13 @@
 //! - after `close` every call answers [`StoreError::Unavailable`];
 //! - a future that is dropped half-way leaves the call done or not done, never half done (of `write` see there).
 
+use bytes::Bytes;
 use chat::{
     account::{Account, BotToken, Family, RefreshToken, TokenHash},
     emotes::{Emote, EmoteId, EmoteName, Picture, Scope},
     message::Logged,
     moderation::{Taken, facts::Fact},
+    record::{self, Record},
     rooms::KeptRoom,
     time::Millis,
 };
@@ -59,6 +61,40 @@ pub enum Page {
     Before(Seq),
     /// The oldest that come after this one.
     After(Seq),
+}
+
+/// A message as the log has it: the bytes of its record, and what they are filed by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Where.
+    pub room: RoomId,
+    /// Its place.
+    pub seq: Seq,
+    /// Of the message.
+    pub id: MessageId,
+    /// When it was accepted.
+    pub sent_at: Millis,
+    /// What [`chat::record`] reads as that message.
+    pub record: Bytes,
+}
+
+impl From<&Logged> for Row {
+    fn from(Logged { seq, message }: &Logged) -> Self {
+        let record = record::encode_message(message).into();
+        Self { room: message.room, seq: *seq, id: message.id, sent_at: message.sent_at, record }
+    }
+}
+
+impl TryFrom<&Row> for Logged {
+    type Error = StoreError;
+
+    fn try_from(row: &Row) -> Result<Self, StoreError> {
+        match Record::decode(&row.record) {
+            Ok(Record::Message(message)) => Ok(Self { seq: row.seq, message: *message }),
+            Ok(Record::Measure(_)) => Err(StoreError::Damaged("a measure in a message's place".to_owned())),
+            Err(error) => Err(StoreError::Damaged(error.to_string())),
+        }
+    }
 }
 
 /// The history of rooms. Rows are immutable and keyed by `(room, seq)`: writing a row again changes nothing, not even
@@ -210,6 +246,17 @@ pub struct Checkpoint {
     pub offset: u64,
 }
 
+/// A checkpoint with what it is kept under.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// The consumer's name.
+    pub consumer: &'static str,
+    /// Of the log.
+    pub partition: u32,
+    /// How far it has come.
+    pub at: Checkpoint,
+}
+
 /// Where the consumers of the log stand.
 pub trait CheckpointStore: Send + Sync + 'static {
     /// Where `consumer` stands in `partition`.
@@ -307,6 +354,19 @@ pub trait Store:
     + RoomStore
     + BotStore
 {
+    /// What the persister does with each part of the log: as [`MessageStore::write`] of these messages and then
+    /// [`CheckpointStore::save`] of the mark. An engine may do both in one step, and keep the records as they are.
+    fn keep(&self, rows: Vec<Row>, mark: Option<Mark>) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            if !rows.is_empty() {
+                self.write(rows.iter().map(Logged::try_from).collect::<Result<_, _>>()?).await?;
+            }
+            match mark {
+                Some(Mark { consumer, partition, at }) => self.save(consumer, partition, at).await,
+                None => Ok(()),
+            }
+        })
+    }
     /// Can it answer now? The text names what is wrong.
     fn healthy(&self) -> BoxFuture<'_, Result<(), String>>;
     /// Makes everything durable and lets go of files. Idempotent.

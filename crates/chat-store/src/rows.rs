@@ -5,11 +5,11 @@
 
 pub(crate) mod run_time;
 
-use crate::{Checkpoint, StoreError};
+use crate::{Checkpoint, Row, StoreError};
 use chat::{
     account::{Account, Family, RefreshToken, TokenHash},
-    message::{Logged, Styled},
-    record::{self, RECORD_LEN_MAX, Record},
+    message::Logged,
+    record::{RECORD_LEN_MAX, Record},
     time::Millis,
 };
 use protocol::ids::{RoomId, Seq, UserId};
@@ -147,12 +147,28 @@ pub(crate) fn decode_checkpoint(
 }
 
 /// A message longer than a record may be could not be read back; the log has none.
-pub(crate) fn encode_message(seq: Seq, message: &Styled) -> Result<Vec<u8>, StoreError> {
-    let record = record::encode_message(message);
-    if record.len() > RECORD_LEN_MAX {
-        return Err(damaged(format!("message {} is longer than a record may be", message.id)));
+pub(crate) fn check_length(row: &Row) -> Result<(), StoreError> {
+    if row.record.len() > RECORD_LEN_MAX {
+        return Err(damaged(format!("message {} is longer than a record may be", row.id)));
     }
-    Ok(seal("message", &[&message.room.0.to_be_bytes(), &seq.0.to_be_bytes()], &record))
+    Ok(())
+}
+
+/// The value of a row, in place of what the buffer held.
+pub(crate) fn encode_row(row: &Row, value: &mut Vec<u8>) {
+    let key: [&[u8]; 2] = [&row.room.0.to_be_bytes(), &row.seq.0.to_be_bytes()];
+    value.clear();
+    value.extend_from_slice(&crc("message", &key, &row.record).to_le_bytes());
+    value.extend_from_slice(&row.record);
+}
+
+/// The same of a message that no record was made of yet.
+#[cfg(any(test, feature = "cassandra"))]
+pub(crate) fn encode_message(logged: &chat::message::Logged) -> Result<Vec<u8>, StoreError> {
+    let (row, mut value) = (Row::from(logged), Vec::new());
+    check_length(&row)?;
+    encode_row(&row, &mut value);
+    Ok(value)
 }
 
 pub(crate) fn decode_message(room: RoomId, seq: Seq, bytes: &[u8]) -> Result<Logged, StoreError> {

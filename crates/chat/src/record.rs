@@ -18,7 +18,8 @@
 mod measures;
 mod v1;
 
-use crate::{message::Styled, moderation::Measure};
+use crate::{message::Styled, moderation::Measure, time::Millis};
+use protocol::ids::{MessageId, RoomId, UserId};
 
 /// Longest record that is read, in bytes. A transformer's answer is at most 2,000 code points (8,000 bytes of UTF-8),
 /// the original 500 (2,000 bytes), a quoted excerpt no more than an answer (8,000), and names, badges, emotes and
@@ -75,19 +76,68 @@ impl Record {
     /// # Errors
     /// [`RecordError`]; bytes left over behind the body are [`RecordError::Malformed`].
     pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
-        if bytes.len() > RECORD_LEN_MAX {
-            return Err(RecordError::TooLong);
-        }
-        let (&version, rest) = bytes.split_first().ok_or(RecordError::Malformed)?;
-        if version != VERSION {
-            return Err(RecordError::UnknownVersion(version));
-        }
-        let (&kind, body) = rest.split_first().ok_or(RecordError::Malformed)?;
+        let (kind, body) = body(bytes)?;
         match kind {
             KIND_MESSAGE => v1::decode_message(body).map(|message| Self::Message(Box::new(message))),
             kind => measures::decode(kind, body).map(|measure| Self::Measure(Box::new(measure))),
         }
     }
+}
+
+/// What a message is filed by, read without taking the rest of it apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head<'a> {
+    /// Its own.
+    pub id: MessageId,
+    /// Where it was said.
+    pub room: RoomId,
+    /// Who said it.
+    pub author: UserId,
+    /// When it was accepted.
+    pub sent_at: Millis,
+    /// The sender's own key against sending twice.
+    pub nonce: Option<&'a str>,
+}
+
+impl<'a> From<&'a Styled> for Head<'a> {
+    fn from(message: &'a Styled) -> Self {
+        let Styled { id, room, author, sent_at, nonce, .. } = message;
+        Self { id: *id, room: *room, author: author.id, sent_at: *sent_at, nonce: nonce.as_deref() }
+    }
+}
+
+/// What [`look`] sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen<'a> {
+    /// Somebody said something.
+    Message(Head<'a>),
+    /// A moderator did something.
+    Measure(Box<Measure>),
+}
+
+/// Reads a record as [`Record::decode`] does, with the same errors, for whoever keeps the bytes of a message as they are:
+/// nothing of it is copied.
+///
+/// # Errors
+/// As [`Record::decode`].
+pub fn look(bytes: &[u8]) -> Result<Seen<'_>, RecordError> {
+    match body(bytes)? {
+        (KIND_MESSAGE, body) => v1::head(body).map(Seen::Message),
+        (kind, body) => measures::decode(kind, body).map(|measure| Seen::Measure(Box::new(measure))),
+    }
+}
+
+/// The kind of a record and what comes behind it.
+fn body(bytes: &[u8]) -> Result<(u8, &[u8]), RecordError> {
+    if bytes.len() > RECORD_LEN_MAX {
+        return Err(RecordError::TooLong);
+    }
+    let (&version, rest) = bytes.split_first().ok_or(RecordError::Malformed)?;
+    if version != VERSION {
+        return Err(RecordError::UnknownVersion(version));
+    }
+    let (&kind, body) = rest.split_first().ok_or(RecordError::Malformed)?;
+    Ok((kind, body))
 }
 
 /// What [`Record::encode`] gives for a message, without the need to own it.

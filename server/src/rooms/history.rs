@@ -479,7 +479,8 @@ impl History {
             for logged in decoded.filter(|m| m.message.room == room.id() && !room.is_gone(m)) {
                 let verdict = match repeats {
                     Some(repeats) => {
-                        let message = repeats.is_message(&logged, room.world.now());
+                        let message =
+                            repeats.is_message(logged.seq, &(&logged.message).into(), room.world.now());
                         if message { Verdict::Message } else { Verdict::Repeat }
                     }
                     None => room.verdict(&logged),

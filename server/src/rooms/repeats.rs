@@ -4,14 +4,15 @@
 //! Here a reading that begins anywhere finds the state from which it can judge. It knows no feed and no store. Start
 //! with [`Repeats::before`].
 
-use super::tail::{READ_BYTES_MAX, READ_RECORDS_MAX, decode, last_before};
+use super::tail::{READ_BYTES_MAX, READ_RECORDS_MAX, decode, last_before, seen};
 use chat::{
     message::Logged,
     nonces::{Accepted, LOOK_BACK_MS, Nonces},
+    record::{Head, Seen},
     time::Millis,
 };
 use event_log::{EventLog, Offset, Partition, ReadError};
-use protocol::ids::RoomId;
+use protocol::ids::{RoomId, Seq};
 use std::collections::HashMap;
 
 /// So many records say what time it was at a place in the log: more than one, as a process's clock may be ahead.
@@ -44,19 +45,22 @@ impl Repeats {
             let records = log.read(partition, at, READ_RECORDS_MAX, READ_BYTES_MAX).await?;
             let Some(last) = records.last() else { break };
             at = last.offset;
-            for logged in records.iter().filter(|r| r.offset <= after).filter_map(|r| decode(partition, r)) {
-                repeats.is_message(&logged, now);
+            for record in records.iter().filter(|r| r.offset <= after) {
+                if let Some(Seen::Message(head)) = seen(partition, record) {
+                    repeats.is_message(Seq(record.offset.0), &head, now);
+                }
             }
         }
         Ok(repeats)
     }
 
     /// Is this the message of its nonce, and no second record of one? To be asked once for each record.
-    pub fn is_message(&mut self, logged: &Logged, now: Millis) -> bool {
-        let Some(nonce) = &logged.message.nonce else { return true };
-        let nonces = self.rooms.entry(logged.message.room).or_insert_with(Nonces::of_shared_log);
+    pub fn is_message(&mut self, seq: Seq, head: &Head<'_>, now: Millis) -> bool {
+        let Head { id, room, author, sent_at, nonce } = *head;
+        let Some(nonce) = nonce else { return true };
+        let nonces = self.rooms.entry(room).or_insert_with(Nonces::of_shared_log);
         nonces.forget_old(now);
-        nonces.settle(logged.message.author.id, nonce, accepted(logged))
+        nonces.settle(author, nonce, Accepted { id, seq, sent_at })
     }
 }
 

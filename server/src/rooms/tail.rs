@@ -5,7 +5,12 @@
 //! aside and counted; the room goes on.
 
 use super::{Directory, Room, history::History, repeats::accepted};
-use chat::{message::Logged, moderation::Taken, record::Record, time::Millis};
+use chat::{
+    message::Logged,
+    moderation::Taken,
+    record::{self, Record, RecordError, Seen},
+    time::Millis,
+};
 use event_log::{EventLog, Offset, Partition, ReadError};
 use futures_util::FutureExt;
 use protocol::ids::{RoomId, Seq};
@@ -68,13 +73,28 @@ impl Event {
 
 /// Reads a record, whatever it says; `None` as for [`decode`].
 pub fn event(partition: Partition, record: &event_log::Record) -> Option<Event> {
+    let seq = Seq(record.offset.0);
+    match readable(partition, record, Record::decode)? {
+        Record::Message(message) => Some(Event::Message(Box::new(Logged { seq, message: *message }))),
+        Record::Measure(measure) => Some(Event::Measure(Box::new(Taken { seq, measure: *measure }))),
+    }
+}
+
+/// Reads a record for whoever keeps the bytes of messages as they are; `None` as for [`decode`].
+pub fn seen(partition: Partition, record: &event_log::Record) -> Option<Seen<'_>> {
+    readable(partition, record, record::look)
+}
+
+fn readable<'a, T>(
+    partition: Partition,
+    record: &'a event_log::Record,
+    read: impl FnOnce(&'a [u8]) -> Result<T, RecordError>,
+) -> Option<T> {
     if record.payload.is_empty() {
         return None;
     }
-    let seq = Seq(record.offset.0);
-    match Record::decode(&record.payload) {
-        Ok(Record::Message(message)) => Some(Event::Message(Box::new(Logged { seq, message: *message }))),
-        Ok(Record::Measure(measure)) => Some(Event::Measure(Box::new(Taken { seq, measure: *measure }))),
+    match read(&record.payload) {
+        Ok(said) => Some(said),
         Err(error) => {
             metrics::counter!("twitchy_records_set_aside_total").increment(1);
             tracing::error!(partition = partition.0, offset = record.offset.0, %error, "a log record cannot be read; it is set aside");

@@ -120,11 +120,11 @@ pub(super) async fn write(
     messages.sort_by_key(|m| (m.message.room, m.seq));
     messages.dedup_by_key(|m| (m.message.room, m.seq));
     let mut work: Vec<(RoomId, Vec<Row>)> = Vec::new();
-    for Logged { seq, message } in &messages {
+    for logged @ Logged { seq, message } in &messages {
         let row = Row {
             at: Place::of(*seq),
             id: message.id,
-            record: rows::encode_message(*seq, message)?,
+            record: rows::encode_message(logged)?,
             timestamp: expiry::timestamp(message.sent_at),
             expiry: Expiry::after(message.sent_at, retention),
         };

@@ -1,10 +1,14 @@
 //! Tables of `messages.redb`: the rows, two indices and the checkpoints.
 
 use super::{error::Failure, file::Plan};
-use crate::{Checkpoint, PAGE_ROWS_MAX, Page, rows};
+use crate::{Checkpoint, PAGE_ROWS_MAX, Page, Row, rows};
 use chat::{message::Logged, time::Millis};
 use protocol::ids::{MessageId, RoomId, Seq};
-use redb::{AccessGuard, ReadTransaction, ReadableTable, StorageError, TableDefinition, WriteTransaction};
+use redb::{
+    AccessGuard, CursorError, CursorMut, Key, ReadTransaction, ReadableTable, StorageError, Table,
+    TableDefinition, Value, WriteTransaction,
+};
+use std::ops::Bound;
 
 /// (room, place) → row.
 const ROWS: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("rows");
@@ -37,34 +41,90 @@ pub(super) const PLAN: Plan = Plan {
     advice: "move it away and start again, it is filled anew from the log",
 };
 
-pub(super) fn write(txn: &WriteTransaction, mut messages: Vec<Logged>) -> Result<(), Failure> {
+pub(super) fn write(txn: &WriteTransaction, mut new: Vec<Row>) -> Result<(), Failure> {
     // In the order of the keys, neighbours share their pages. The sort keeps the first of two alike in front.
-    messages.sort_by_key(|m| (m.message.room, m.seq));
-    messages.dedup_by_key(|m| (m.message.room, m.seq));
+    new.sort_by_key(|row| (row.room, row.seq));
+    new.dedup_by_key(|row| (row.room, row.seq));
     let mut rows = txn.open_table(ROWS)?;
-    let mut ids = txn.open_table(IDS)?;
-    let mut times = txn.open_table(TIMES)?;
-    for batch in messages.chunk_by(|a, b| a.message.room == b.message.room) {
-        let room = batch[0].message.room.0;
+    let mut fresh = Vec::with_capacity(new.len());
+    for batch in new.chunk_by(|a, b| a.room == b.room) {
+        let room = batch[0].room.0;
         let last =
             rows.range((room, 0)..=(room, u64::MAX))?.next_back().transpose()?.map(|(key, _)| key.value().1);
-        for Logged { seq, message } in batch {
-            let (seq, id) = (seq.0, message.id.0.as_u128());
+        for row in batch {
+            rows::check_length(row)?;
             // Behind the room's last row, where new messages belong, there is nothing to look for.
-            if last.is_some_and(|last| seq <= last) && rows.get((room, seq))?.is_some() {
-                continue;
-            }
-            rows.insert((room, seq), rows::encode_message(Seq(seq), message)?.as_slice())?;
-            times.insert((message.sent_at.0, room, seq), id)?;
-            let other = ids.insert((room, id), seq)?.map(|other| other.value());
-            if let Some(other) = other
-                && other < seq
-            {
-                ids.insert((room, id), other)?;
+            if last.is_none_or(|last| row.seq.0 > last) || rows.get((room, row.seq.0))?.is_none() {
+                fresh.push(row);
             }
         }
     }
+    let mut value = Vec::new();
+    let place = |row: &Row| (row.room.0, row.seq.0);
+    let insert = |cursor: &mut CursorMut<'_, _, &'static [u8]>, key, row: &Row| {
+        rows::encode_row(row, &mut value);
+        cursor.insert_before(key, value.as_slice())
+    };
+    let there = insert_in_runs(&mut rows, &fresh, place, insert)?;
+    debug_assert!(there.is_empty(), "those that are there were left out");
+
+    fresh.sort_unstable_by_key(|row| (row.sent_at, row.room, row.seq));
+    let mut times = txn.open_table(TIMES)?;
+    let time = |row: &Row| (row.sent_at.0, row.room.0, row.seq.0);
+    let insert =
+        |cursor: &mut CursorMut<'_, _, u128>, key, row: &Row| cursor.insert_before(key, row.id.0.as_u128());
+    for row in insert_in_runs(&mut times, &fresh, time, insert)? {
+        // Left over from a row that is gone.
+        times.insert(time(row), row.id.0.as_u128())?;
+    }
+
+    fresh.sort_unstable_by_key(|row| (row.room, row.id, row.seq));
+    let mut ids = txn.open_table(IDS)?;
+    let id = |row: &Row| (row.room.0, row.id.0.as_u128());
+    let insert = |cursor: &mut CursorMut<'_, _, u64>, key, row: &Row| cursor.insert_before(key, row.seq.0);
+    for row in insert_in_runs(&mut ids, &fresh, id, insert)? {
+        // The id stands at another place too, and the first of them counts.
+        let other = ids.get(id(row))?.map(|other| other.value());
+        ids.insert(id(row), other.map_or(row.seq.0, |other| other.min(row.seq.0)))?;
+    }
     Ok(())
+}
+
+/// Puts rows into a table in the order of their keys, and gives those back whose keys are there already, untouched. Neighbours
+/// go in together: their pages are written once and filled, which costs a fraction of putting each in by itself.
+fn insert_in_runs<'r, K, V>(
+    table: &mut Table<'_, K, V>,
+    rows: &[&'r Row],
+    key: impl Fn(&Row) -> K,
+    mut insert: impl FnMut(&mut CursorMut<'_, K, V>, K, &Row) -> Result<(), CursorError>,
+) -> Result<Vec<&'r Row>, Failure>
+where
+    K: Key + 'static,
+    V: Value + 'static,
+    for<'k> K: Value<SelfType<'k> = K>,
+{
+    let mut there = Vec::new();
+    let mut rest = rows;
+    while let [first, ..] = rest {
+        let mut run = 0;
+        let mut cursor = table.upper_bound_mut(Bound::Excluded(key(first)))?;
+        for row in rest {
+            match insert(&mut cursor, key(row), row) {
+                Ok(()) => run += 1,
+                // Another row of the table comes before it.
+                Err(CursorError::UnorderedKey) => break,
+                Err(CursorError::Storage(error)) => return Err(error.into()),
+                Err(other) => return Err(Failure::damaged(other.to_string())),
+            }
+        }
+        cursor.close()?;
+        if run == 0 {
+            there.push(*first);
+            run = 1;
+        }
+        rest = &rest[run..];
+    }
+    Ok(there)
 }
 
 pub(super) fn page(

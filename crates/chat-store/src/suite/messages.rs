@@ -1,8 +1,8 @@
 //! Promises of [`MessageStore`](crate::MessageStore).
 
 use super::{Engine, T0, id, line, line_at, places, rich};
-use crate::{PAGE_ROWS_MAX, Page, Store};
-use chat::time::Millis;
+use crate::{Checkpoint, Mark, PAGE_ROWS_MAX, Page, Row, Store};
+use chat::{message::Logged, time::Millis};
 use protocol::ids::{RoomId, Seq};
 use std::sync::Arc;
 
@@ -214,6 +214,53 @@ pub async fn an_id_at_two_places_is_the_first(engine: &impl Engine) {
 pub async fn writing_nothing_is_fine(engine: &impl Engine) {
     let store = engine.open().await;
     assert_eq!(store.write(vec![]).await, Ok(()));
+}
+
+/// `keep`: as `write` and then `save`.
+pub async fn rows_of_the_log_are_kept_with_their_mark(engine: &impl Engine) {
+    let store = engine.open().await;
+    let at = |offset| Checkpoint { epoch: "e1".to_owned(), offset };
+    let mark = |offset| Some(Mark { consumer: "persist", partition: 3, at: at(offset) });
+    let rows = |logged: &[Logged]| logged.iter().map(Row::from).collect::<Vec<_>>();
+    let first = [rich(1, 1), line(1, 2), line(2, 2)];
+    assert_eq!(store.keep(rows(&first), mark(2)).await, Ok(()));
+    assert_eq!(store.load("persist", 3).await, Ok(Some(at(2))));
+    assert_eq!(store.page(ROOM, Page::Latest, 10).await, Ok(first[..2].to_vec()));
+    assert_eq!(store.message(ROOM, id(1, 1)).await, Ok(Some(rich(1, 1))));
+    // Again, with one more and with nothing to mark; then a mark alone.
+    assert_eq!(store.keep(rows(&[rich(1, 1), line(1, 3)]), None).await, Ok(()));
+    assert_eq!(page(&store, Page::Latest, 10).await, [1, 2, 3]);
+    assert_eq!(store.load("persist", 3).await, Ok(Some(at(2))));
+    assert_eq!(store.keep(vec![], mark(3)).await, Ok(()));
+    assert_eq!(store.load("persist", 3).await, Ok(Some(at(3))));
+}
+
+/// Neither places nor ids nor times of one batch need lie behind those of the one before.
+pub async fn batches_may_lie_between_each_other(engine: &impl Engine) {
+    const ROWS: u64 = 240;
+    let store = engine.open().await;
+    // Every place once, far from its neighbours, in rooms of which each has another order of times.
+    let places: Vec<u64> = (0..ROWS).map(|n| 1 + n * 77 % ROWS).collect();
+    let at = |room: u64, seq: u64| line_at(room, seq, T0 + seq * [7, 41, 101][room as usize] % ROWS);
+    for batch in places.chunks(37) {
+        let rows = [0, 1, 2].into_iter().flat_map(|room| batch.iter().map(move |&seq| at(room, seq)));
+        store.write(rows.collect()).await.expect("write");
+    }
+    let all: Vec<u64> = (1..=ROWS).collect();
+    for room in 0..3 {
+        let page = store.page(RoomId(room), Page::Latest, 500).await.expect("page");
+        assert_eq!(page, all.iter().map(|&seq| at(room, seq)).collect::<Vec<_>>());
+        for seq in [1, 2, 120, ROWS] {
+            assert_eq!(store.message(RoomId(room), id(room, seq)).await, Ok(Some(at(room, seq))));
+        }
+    }
+    if engine.gives_up_when_told() {
+        let old =
+            (0..3).map(|room| all.iter().filter(|&&seq| at(room, seq).message.sent_at.0 < T0 + 50).count());
+        assert_eq!(store.expire(Millis(T0 + 50), usize::MAX).await, Ok(old.sum::<usize>()));
+        assert_eq!(store.expire(Millis(u64::MAX), usize::MAX).await.map(|left| left > 0), Ok(true));
+        assert_eq!(page(&store, Page::Latest, 10).await, [0; 0]);
+    }
 }
 
 /// `expire`: what was sent before, the oldest first, no more than asked for, and wholly.

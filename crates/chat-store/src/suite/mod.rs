@@ -61,6 +61,8 @@ macro_rules! conformance {
                 a_message_is_found_by_its_id,
                 an_id_at_two_places_is_the_first,
                 writing_nothing_is_fine,
+                rows_of_the_log_are_kept_with_their_mark,
+                batches_may_lie_between_each_other,
                 expiry_goes_by_time_and_in_steps,
                 expiry_with_clocks_that_disagree,
                 readers_see_whole_batches;

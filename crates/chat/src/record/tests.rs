@@ -223,6 +223,18 @@ fn a_list_that_claims_to_be_huge_is_refused_without_making_room_for_it() {
     assert_eq!(Record::decode(&bytes), Err(RecordError::Malformed));
 }
 
+/// What [`look`] sees has to be what [`Record::decode`] reads, errors and all.
+#[track_caller]
+fn looks_as_it_reads(bytes: &[u8]) {
+    match (look(bytes), Record::decode(bytes)) {
+        (Ok(Seen::Message(head)), Ok(Record::Message(message))) => {
+            assert_eq!(head, Head::from(&*message));
+        }
+        (Ok(Seen::Measure(seen)), Ok(Record::Measure(read))) => assert_eq!(seen, read),
+        (seen, read) => assert_eq!(seen.err(), read.err()),
+    }
+}
+
 fn any_id() -> impl Strategy<Value = MessageId> {
     any::<u128>().prop_map(|n| MessageId(Uuid::from_u128(n)))
 }
@@ -270,6 +282,7 @@ proptest! {
     #[test]
     fn what_is_written_is_read_back(message in any_message()) {
         let record = Record::Message(Box::new(message));
+        looks_as_it_reads(&record.encode());
         prop_assert_eq!(Record::decode(&record.encode()), Ok(record));
     }
 
@@ -277,6 +290,7 @@ proptest! {
     fn any_bytes_are_a_record_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
         // A varint has spellings longer than it needs, so what was read need not have been written by us.
         // It has to be a message that we write and read again.
+        looks_as_it_reads(&bytes);
         if let Ok(record) = Record::decode(&bytes) {
             prop_assert_eq!(Record::decode(&record.encode()), Ok(record));
         }
@@ -285,6 +299,7 @@ proptest! {
     #[test]
     fn any_bytes_are_a_measure_or_an_error(kind in 2_u8..12, bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let bytes = [&[VERSION, kind][..], &bytes].concat();
+        looks_as_it_reads(&bytes);
         if let Ok(record) = Record::decode(&bytes) {
             prop_assert_eq!(Record::decode(&record.encode()), Ok(record));
         }
@@ -302,6 +317,7 @@ proptest! {
         }
         // The head is kept, so that the body is what is tried.
         bytes[..2].copy_from_slice(&[VERSION, KIND_MESSAGE]);
+        looks_as_it_reads(&bytes);
         if let Ok(record) = Record::decode(&bytes) {
             prop_assert_eq!(Record::decode(&record.encode()), Ok(record));
         }

@@ -3,7 +3,7 @@
 //! Postcard writes integers as varints and lists with their length before them; the id is 16 plain bytes. The mirror
 //! types borrow, so that writing copies each text once and reading allocates only what the message keeps.
 
-use super::RecordError;
+use super::{Head, RecordError};
 use crate::{
     message::{Author, EmoteRange, ReplyTo, Styled},
     time::Millis,
@@ -114,12 +114,26 @@ pub(super) fn mirror(message: &Styled) -> MessageV1<'_> {
 
 /// Reads a body that has to fill `body` to its last byte.
 pub(super) fn decode_message(body: &[u8]) -> Result<Styled, RecordError> {
-    let (message, rest) =
-        postcard::take_from_bytes::<MessageV1<'_>>(body).map_err(|_| RecordError::Malformed)?;
-    if !rest.is_empty() {
-        return Err(RecordError::Malformed);
+    Ok(read(body)?.into())
+}
+
+/// Reads all of it too, and keeps what a message is filed by.
+pub(super) fn head(body: &[u8]) -> Result<Head<'_>, RecordError> {
+    let MessageV1 { id, room, author, sent_at, nonce, .. } = read(body)?;
+    Ok(Head {
+        id: MessageId(Uuid::from_bytes(id)),
+        room: RoomId(room),
+        author: UserId(author.id),
+        sent_at: Millis(sent_at),
+        nonce,
+    })
+}
+
+fn read(body: &[u8]) -> Result<MessageV1<'_>, RecordError> {
+    match postcard::take_from_bytes(body) {
+        Ok((message, [])) => Ok(message),
+        _ => Err(RecordError::Malformed),
     }
-    Ok(message.into())
 }
 
 impl From<MessageV1<'_>> for Styled {
