@@ -14,6 +14,7 @@ use crate::{
     cli::Exit,
     config::{Config, Role, Secret, StoreEngine},
     emotes::Emotes,
+    figures::PerMessage,
     following::{Following, PrepareError},
     gateway::{self, Gateway, closing, registry::Registry, shard::Shards, socket},
     http,
@@ -299,6 +300,7 @@ async fn serve(
         limits,
         registry,
         shards,
+        figures: PerMessage::look_up(),
         options: gateway::Options {
             heartbeat,
             compression: config.gateway.compression,

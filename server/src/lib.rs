@@ -9,7 +9,7 @@ pub mod compose;
 pub mod config;
 mod data_folder;
 pub mod emotes;
-mod figures;
+pub mod figures;
 pub mod following;
 pub mod gateway;
 pub mod http;

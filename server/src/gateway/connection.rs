@@ -8,7 +8,7 @@
 
 use super::{
     Gateway,
-    answers::{Outcome, Pending, ready_with},
+    answers::{Answers, Outcome, Sent},
     outlet::{OWN_BYTES_MAX, Outlet, Wire},
     registry::{Registered, Signals},
     session::{self, Action, Session, Submit},
@@ -16,7 +16,6 @@ use super::{
 };
 use crate::{
     auth::Identity,
-    figures,
     http::problem::Refusal,
     limits::Place,
     rooms::{
@@ -33,7 +32,6 @@ use chat::{
     message::{Author, BOT_BADGE, Draft, Logged, ReplyTo},
     nonces::Accepted,
 };
-use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use protocol::{
     codes::CloseReason,
     frames::{LeftReason, NotRecovered, Role, ServerFrame, You, joined_frame, messages_frame},
@@ -41,7 +39,12 @@ use protocol::{
     limits::HISTORY_MAX,
     objects::FrameMessage,
 };
-use std::{future::Future, ops::ControlFlow, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    ops::ControlFlow,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// How long the peer may take to answer our close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -81,7 +84,7 @@ pub trait Inlet: Send {
 /// What a connection has to look at next.
 enum Event {
     Received(Result<Received, End>),
-    Answered(Outcome),
+    Answered(Vec<Outcome>),
     Woken,
 }
 
@@ -103,7 +106,7 @@ struct Connection<I> {
     registered: Option<Registered>,
     reading: Vec<Reading>,
     /// Made when the first message is sent: most connections only read.
-    pending: Option<Box<FuturesUnordered<Pending>>>,
+    pending: Option<Box<Answers<Sent>>>,
 }
 
 /// What a connection writes to.
@@ -164,15 +167,15 @@ impl<I: Inlet> Connection<I> {
     /// neither can crowd out the client's frames.
     async fn next(&mut self) -> Event {
         let Self { inlet, pending, signals, .. } = self;
-        let answer = async {
+        let answers = async {
             match pending {
-                Some(pending) => pending.next().await,
-                None => None,
+                Some(pending) => pending.ready().await,
+                None => std::future::pending().await,
             }
         };
         tokio::select! {
             biased;
-            Some(answer) = answer => Event::Answered(answer),
+            answers = answers => Event::Answered(answers),
             () = signals.wake.notified() => Event::Woken,
             received = inlet.receive() => Event::Received(received),
         }
@@ -182,7 +185,7 @@ impl<I: Inlet> Connection<I> {
         let step = match event {
             Event::Received(Ok(Received::Text(text))) => {
                 self.outlet().heard();
-                metrics::counter!("twitchy_frames_received_total").increment(1);
+                self.gateway.figures.frames.increment(1);
                 let action = self.session.on_frame(&text, self.gateway.world.now());
                 self.act(action).await
             }
@@ -196,7 +199,7 @@ impl<I: Inlet> Connection<I> {
                 ControlFlow::Continue(())
             }
             Event::Received(Err(end)) => ControlFlow::Break(end),
-            Event::Answered(outcome) => self.on_outcomes(outcome),
+            Event::Answered(outcomes) => self.on_outcomes(outcomes),
             Event::Woken => ControlFlow::Continue(()),
         };
         if step.is_continue() && !self.outlet().is_short() {
@@ -246,10 +249,9 @@ impl<I: Inlet> Connection<I> {
             }
         }
         // What was submitted is answered before the connection is closed.
-        while let Some(pending) = &mut self.pending
-            && let Some(outcome) = pending.next().await
-        {
-            if let ControlFlow::Break(end) = self.on_outcomes(outcome) {
+        while let Some(pending) = self.pending.as_mut().filter(|pending| !pending.is_empty()) {
+            let outcomes = pending.ready().await;
+            if let ControlFlow::Break(end) = self.on_outcomes(outcomes) {
                 return end;
             }
         }
@@ -414,8 +416,14 @@ impl<I: Inlet> Connection<I> {
         };
         match submitted {
             Ok(submitted) => {
-                let outcome = figures::timed(submitted.outcome()).map(move |outcome| (slug, nonce, outcome));
-                self.pending.get_or_insert_default().push(Box::pin(outcome));
+                let (pending, asked) = (self.pending.get_or_insert_default(), Instant::now());
+                match submitted.in_line() {
+                    Ok(answer) => pending.push_in_line(Sent { nonce, asked, answer }),
+                    Err(submitted) => pending.push_aside(Box::pin(async move {
+                        let answer = submitted.outcome().await.map_err(|rejected| (rejected, slug));
+                        Outcome { nonce, asked, answer }
+                    })),
+                }
             }
             Err(refusal) => {
                 self.session.send_done();
@@ -425,23 +433,23 @@ impl<I: Inlet> Connection<I> {
     }
 
     /// Answers that are there together go out in one write, as the log commits a connection's messages together.
-    fn on_outcomes(&mut self, first: Outcome) -> Step {
-        let outcomes = match &mut self.pending {
-            Some(pending) => ready_with(first, pending),
-            None => vec![first],
-        };
+    fn on_outcomes(&mut self, outcomes: Vec<Outcome>) -> Step {
+        let now = Instant::now();
         let mut frames = Vec::with_capacity(outcomes.len());
         let mut step = ControlFlow::Continue(());
-        for (room, nonce, outcome) in outcomes {
+        for Outcome { nonce, asked, answer } in outcomes {
             self.session.send_done();
-            let answer = match outcome {
-                Ok(Accepted { id, seq, sent_at }) => ServerFrame::Ack { nonce, id, seq, sent_at: sent_at.0 },
+            let answer = match answer {
+                Ok(Accepted { id, seq, sent_at }) => {
+                    self.gateway.figures.acks.record(now.saturating_duration_since(asked).as_secs_f64());
+                    ServerFrame::Ack { nonce, id, seq, sent_at: sent_at.0 }
+                }
                 // No answer is the honest answer: the client asks again with the same nonce.
-                Err(Rejected::Unknown) => {
+                Err((Rejected::Unknown, _)) => {
                     step = ControlFlow::Break(End::Close(CloseReason::Internal));
                     continue;
                 }
-                Err(rejected) => refusal_frame(rejected.into(), Some(nonce), Some(room)),
+                Err((rejected, room)) => refusal_frame(rejected.into(), Some(nonce), Some(room)),
             };
             frames.push(frame::text(&answer.to_json()));
         }

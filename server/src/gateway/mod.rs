@@ -19,6 +19,7 @@ pub mod ws;
 use crate::{
     auth::Accounts,
     emotes::Emotes,
+    figures::PerMessage,
     limits::Limits,
     rooms::{Directory, history::History, kept::Keeper},
     world::World,
@@ -65,6 +66,8 @@ pub struct Gateway {
     pub registry: Arc<Registry>,
     /// Time and chance.
     pub world: Arc<dyn World>,
+    /// What is counted for each message.
+    pub figures: PerMessage,
     /// Settings.
     pub options: Options,
     /// Set when the process stops.

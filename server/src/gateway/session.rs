@@ -17,7 +17,7 @@ use protocol::{
         PING_ID_BYTES_MAX,
     },
 };
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 /// Sends that may wait for their acknowledgement: at 41,667 messages a second and 10 ms to the log, 400 are under way
 /// in the whole process; one connection that pipelines everything fits.
@@ -79,7 +79,7 @@ pub struct Submit {
     /// Slug.
     pub room: String,
     /// By whom.
-    pub author: Identity,
+    pub author: Arc<Identity>,
     /// What.
     pub text: admission::Admitted,
     /// The sender's key.
@@ -90,7 +90,7 @@ pub struct Submit {
 
 /// The state of one connection.
 pub struct Session {
-    identity: Option<Identity>,
+    identity: Option<Arc<Identity>>,
     rooms: HashSet<String>,
     rooms_max: usize,
     in_flight: usize,
@@ -130,7 +130,7 @@ impl Session {
 
     /// Who is it, if it said so.
     pub fn identity(&self) -> Option<&Identity> {
-        self.identity.as_ref()
+        self.identity.as_deref()
     }
 
     /// Sends that wait for the log.
@@ -248,7 +248,7 @@ impl Session {
 
     /// The token was good. A second `auth` may renew, or change who one is.
     pub fn authed(&mut self, identity: Identity) {
-        self.identity = Some(identity);
+        self.identity = Some(Arc::new(identity));
     }
 
     /// The room is read from now on.

@@ -7,7 +7,6 @@ use super::{
 };
 use crate::{
     auth::Identity,
-    figures,
     gateway::connection::say,
     rooms::{Room, kept::RoomError},
 };
@@ -29,6 +28,7 @@ use std::{
     collections::{HashMap, hash_map::Entry},
     str::FromStr,
     sync::Arc,
+    time::Instant,
 };
 
 /// The room, for somebody who may read it: one that is closed is there for admins alone.
@@ -226,7 +226,9 @@ pub async fn send(
     }
     let text = admission::admit(&text)?;
     let submitted = say(&app.gateway, room, &user, text, nonce, reply_to).await?;
-    let accepted = figures::timed(submitted.outcome()).await?;
+    let asked = Instant::now();
+    let accepted = submitted.outcome().await?;
+    app.gateway.figures.acks.record(asked.elapsed().as_secs_f64());
     // It is accepted: whatever breaks from here on must not be told as a refusal.
     let shown = app.gateway.history.accepted(room, accepted.id, accepted.seq).await;
     let message = shown.ok().flatten().ok_or_else(|| {

@@ -23,7 +23,12 @@ use chat::{
 };
 use event_log::{Append, AppendError, Offset};
 use protocol::ids::{MessageId, Seq, UserId};
-use std::{sync::Arc, time::Duration};
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 use tokio::{
     sync::oneshot,
     time::{Instant, error::Elapsed, timeout_at},
@@ -112,6 +117,9 @@ pub struct Submitted {
     /// When the sender is to have an answer at the latest; set where the log is shared.
     until: Option<Instant>,
 }
+
+/// A message that waits for a log of this process alone; see [`Submitted::in_line`].
+pub struct InLine(InFlight);
 
 enum State {
     /// The room's partition is not followed here yet; when it is, the send has its turn.
@@ -338,6 +346,20 @@ impl Room {
 }
 
 impl Submitted {
+    /// Does it wait for a log of this process alone, and for nothing else? Those are answered in the order in which they
+    /// were submitted.
+    pub fn in_line(self) -> Result<InLine, Self> {
+        let Self { state, until } = self;
+        match state {
+            State::Appending(flight)
+                if until.is_none() && matches!(flight.appending, Some(Appending::Log(_))) =>
+            {
+                Ok(InLine(flight))
+            }
+            state => Err(Self { state, until }),
+        }
+    }
+
     /// Waits until the message is durable or refused. If this is dropped half-way, the message still goes its way.
     pub async fn outcome(self) -> Result<Accepted, Rejected> {
         let Self { mut state, until } = self;
@@ -389,22 +411,53 @@ async fn by<T>(until: Option<Instant>, what: impl Future<Output = T>) -> Result<
     }
 }
 
+impl InLine {
+    /// Where it was said.
+    pub fn room(&self) -> &Room {
+        &self.0.room
+    }
+}
+
+/// As [`Submitted::outcome`]; if it is dropped half-way, the message still goes its way.
+impl Future for InLine {
+    type Output = Result<Accepted, Rejected>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let flight = &mut self.0;
+        let Some(Appending::Log(append)) = &mut flight.appending else {
+            return Poll::Ready(Err(Rejected::Unknown));
+        };
+        let answer = ready!(Pin::new(append).poll(context));
+        Poll::Ready(flight.answered(&answer).and_then(|()| flight.concluded(answer)))
+    }
+}
+
 impl InFlight {
     async fn land(mut self, until: Option<Instant>) -> Result<Accepted, Rejected> {
         let Some(appending) = self.appending.as_mut() else { return Err(Rejected::Unknown) };
         // If the time is up, what becomes of it is waited for without the sender.
         let answer = by(until, appending.answer()).await.map_err(|_| Rejected::Unknown)?;
+        self.answered(&answer)?;
+        match until {
+            Some(until) if self.nonce.is_some() => self.land_in_shared_log(answer, until).await,
+            _ => self.concluded(answer),
+        }
+    }
+
+    /// The log has answered.
+    fn answered(&mut self, answer: &Result<Offset, AppendError>) -> Result<(), Rejected> {
         self.appending = None;
-        forget_claim(&self.room, self.claim.take(), &answer);
+        forget_claim(&self.room, self.claim.take(), answer);
         #[cfg(feature = "broken")]
         if event_log::broken::Fault::RefuseAccepted.is_on() && answer.as_ref().is_ok_and(|at| at.0 % 16 == 0)
         {
             return Err(Rejected::Overloaded { retry_after: Duration::from_millis(1) });
         }
-        match until {
-            Some(until) if self.nonce.is_some() => self.land_in_shared_log(answer, until).await,
-            _ => conclude(&self.room, self.nonce.take().as_ref(), answer, self.id, self.sent_at),
-        }
+        Ok(())
+    }
+
+    fn concluded(&mut self, answer: Result<Offset, AppendError>) -> Result<Accepted, Rejected> {
+        conclude(&self.room, self.nonce.take().as_ref(), answer, self.id, self.sent_at)
     }
 
     /// What the log's order made of the nonce, once the tail has read so far.

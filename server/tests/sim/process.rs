@@ -27,6 +27,7 @@ use server::{
         tokens::{AccessTokens, Claim},
     },
     emotes::Emotes,
+    figures::PerMessage,
     following::{self, Following},
     gateway::{self, Gateway, connection, registry::Registry, shard::Shards},
     limits::{self, Limits},
@@ -299,6 +300,7 @@ async fn boot(
         registry,
         shards,
         world,
+        figures: PerMessage::look_up(),
         options: gateway::Options {
             heartbeat: HEARTBEAT,
             compression: true,
