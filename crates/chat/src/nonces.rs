@@ -14,7 +14,7 @@ use protocol::{
 };
 use std::{
     collections::{HashMap, VecDeque, hash_map::Entry},
-    hash::{DefaultHasher, Hash, Hasher},
+    hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState},
 };
 
 /// Most entries of one room: ten minutes of the brief's busiest room, 13,889 messages a second, are 8.3 million.
@@ -45,8 +45,29 @@ pub enum Known {
     Accepted(Accepted),
 }
 
-/// 128 bits of two differently keyed hashes: a collision among 8.4 million entries has a chance below 10⁻²⁴.
+/// 128 bits of two differently keyed hashes: a collision among 8.4 million entries has a chance below 10⁻²⁴. Nobody knows
+/// what they are keyed with, so nobody can choose nonces that lie in each other's way.
 type Key = (u64, u64);
+
+type Keyed<T> = HashMap<Key, T, BuildHasherDefault<AsItIs>>;
+
+/// For keys that are hashes already.
+#[derive(Debug, Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.write_u64(byte.into()));
+    }
+
+    fn write_u64(&mut self, half: u64) {
+        self.0 = self.0.rotate_left(1) ^ half;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 /// Two records of one nonce in a shared log lie no further apart than this, or further than [`NONCE_TTL_MS`]: the second
 /// was written by a process that had not read the first, so it is bounded by how far a process may be behind the log
@@ -62,11 +83,12 @@ pub const LOOK_BACK_MS: u64 = NONCE_TTL_MS + 3 * RACE_MS;
 /// The nonces of one room.
 #[derive(Debug, Default)]
 pub struct Nonces {
-    accepted: HashMap<Key, Accepted>,
+    halves: (RandomState, RandomState),
+    accepted: Keyed<Accepted>,
     by_age: VecDeque<(Millis, Key)>,
     /// Sends of this process that the log has not told of. A nonce may be here while an old message with it is still in
     /// `accepted`, past its time.
-    under_way: HashMap<Key, UnderWay>,
+    under_way: Keyed<UnderWay>,
     doubts_by_age: VecDeque<(Millis, Key)>,
     shared: bool,
     /// When the record was sent that was settled last.
@@ -99,15 +121,6 @@ pub enum Verdict {
     Unknown,
 }
 
-fn key(user: UserId, nonce: &str) -> Key {
-    let half = |salt: u8| {
-        let mut hasher = DefaultHasher::new();
-        (salt, user, nonce).hash(&mut hasher);
-        hasher.finish()
-    };
-    (half(1), half(2))
-}
-
 impl Nonces {
     /// For a log that other processes write to as well: what was settled is kept until no record that it decides about
     /// can come any more, also where this process is behind the log.
@@ -116,10 +129,14 @@ impl Nonces {
         Self { shared: true, ..Self::default() }
     }
 
+    fn key(&self, user: UserId, nonce: &str) -> Key {
+        (self.halves.0.hash_one((user, nonce)), self.halves.1.hash_one((user, nonce)))
+    }
+
     /// Looks a nonce up and reserves it if it is new.
     pub fn reserve(&mut self, user: UserId, nonce: &str, now: Millis) -> Known {
         self.forget_old(now);
-        let key = key(user, nonce);
+        let key = self.key(user, nonce);
         if let Some(first) = self.in_force(&key, now) {
             return Known::Accepted(first);
         }
@@ -135,7 +152,7 @@ impl Nonces {
     /// Looks a nonce up, and reserves nothing.
     #[must_use]
     pub fn look(&self, user: UserId, nonce: &str, now: Millis) -> Known {
-        let key = key(user, nonce);
+        let key = self.key(user, nonce);
         match self.in_force(&key, now) {
             Some(first) => Known::Accepted(first),
             None => self.under_way.get(&key).map_or(Known::New, UnderWay::known),
@@ -150,7 +167,7 @@ impl Nonces {
     /// changes nothing and is reported with `false`. Only the records' own times count here, so that every reading of
     /// the log comes to the same answer whatever its clock says.
     pub fn settle(&mut self, user: UserId, nonce: &str, accepted: Accepted) -> bool {
-        let key = key(user, nonce);
+        let key = self.key(user, nonce);
         self.settled_at = accepted.sent_at;
         self.under_way.remove(&key);
         match self.accepted.entry(key) {
@@ -173,7 +190,7 @@ impl Nonces {
     /// The message of a nonce, as far as the log has been read.
     #[must_use]
     pub fn settled(&self, user: UserId, nonce: &str) -> Option<Accepted> {
-        self.accepted.get(&key(user, nonce)).copied()
+        self.accepted.get(&self.key(user, nonce)).copied()
     }
 
     /// What the record is that was sent then and stands there.
@@ -191,7 +208,7 @@ impl Nonces {
     /// It is not known whether the message is in the log. Until that is known the nonce is neither free nor accepted:
     /// a second send could become a second message, and a refusal of it could turn out to be untrue.
     pub fn doubt(&mut self, user: UserId, nonce: &str, now: Millis) {
-        let key = key(user, nonce);
+        let key = self.key(user, nonce);
         if let Some(held @ UnderWay::Pending) = self.under_way.get_mut(&key) {
             *held = UnderWay::Doubtful { since: now };
             self.doubts_by_age.push_back((now, key));
@@ -201,7 +218,8 @@ impl Nonces {
     /// The log has been read beyond the place where the message would be, and nobody settled it: it is not there, and
     /// the nonce is free again.
     pub fn forget_doubt(&mut self, user: UserId, nonce: &str) {
-        if let Entry::Occupied(held) = self.under_way.entry(key(user, nonce))
+        let key = self.key(user, nonce);
+        if let Entry::Occupied(held) = self.under_way.entry(key)
             && matches!(held.get(), UnderWay::Doubtful { .. })
         {
             held.remove();
@@ -210,7 +228,8 @@ impl Nonces {
 
     /// The message did not come into the log: the nonce is free again.
     pub fn release(&mut self, user: UserId, nonce: &str) {
-        if let Entry::Occupied(held) = self.under_way.entry(key(user, nonce))
+        let key = self.key(user, nonce);
+        if let Entry::Occupied(held) = self.under_way.entry(key)
             && *held.get() == UnderWay::Pending
         {
             held.remove();

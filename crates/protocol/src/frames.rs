@@ -366,6 +366,10 @@ impl ClientFrame {
 
     /// Reads a frame; what cannot be read becomes the error to answer with.
     pub fn parse(text: &str) -> Result<Self, BadFrame> {
+        // Nearly all frames of a busy server are these, and with the type known beforehand nothing is read twice.
+        if let Ok(SendFrame { kind: "send", room, text, nonce, reply_to }) = serde_json::from_str(text) {
+            return Ok(Self::Send { room, text, nonce, reply_to });
+        }
         serde_json::from_str(text).map_err(|error| Self::explain(text, &error))
     }
 
@@ -399,6 +403,18 @@ impl ClientFrame {
         };
         BadFrame { code, detail, nonce, room }
     }
+}
+
+/// [`ClientFrame::Send`] with its type; whatever else it could not read is read as any frame.
+#[derive(Deserialize)]
+struct SendFrame<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    room: String,
+    text: String,
+    nonce: String,
+    #[serde(default)]
+    reply_to: Option<MessageId>,
 }
 
 /// Keeps what a client sent from filling an answer.

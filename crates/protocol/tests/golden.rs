@@ -518,6 +518,37 @@ fn moderation_bodies() {
     golden.done();
 }
 
+/// Sends are read by a way of their own. Whatever it does not take has to be what it always was.
+#[test]
+fn a_send_is_read_however_it_is_spelled() {
+    let send = |reply_to| ClientFrame::Send {
+        room: "bestie".into(),
+        text: "h\u{ed} \"there\"".into(),
+        nonce: "c1".into(),
+        reply_to,
+    };
+    let said = r#""room":"bestie","text":"h\u00ed \"there\"","nonce":"c1""#;
+    for (spelled, read) in [
+        (format!(r#"{{"type":"send",{said}}}"#), send(None)),
+        (format!(r#"{{{said},"later":[{{}}],"type":"send","reply_to":null}}"#), send(None)),
+        (format!(r#" {{"type":"\u0073end",{said}}} "#), send(None)),
+        (format!(r#"{{"type":"send",{said},"reply_to":"{}"}}"#, id(7)), send(Some(id(7)))),
+    ] {
+        assert_eq!(ClientFrame::parse(&spelled), Ok(read), "{spelled}");
+    }
+    for (spelled, code) in [
+        (format!(r#"{{"type":"send",{said},"nonce":"c2"}}"#), ErrorCode::BadRequest),
+        (format!(r#"{{"type":"send","type":"send",{said}}}"#), ErrorCode::BadRequest),
+        (format!(r#"{{"type":"sent",{said}}}"#), ErrorCode::UnknownType),
+        (format!(r#"{{"type":["send"],{said}}}"#), ErrorCode::BadRequest),
+        (r#"{"type":"send","room":"bestie","nonce":"c1"}"#.to_owned(), ErrorCode::BadRequest),
+        (format!(r#"{{"type":"send",{said}}} x"#), ErrorCode::InvalidJson),
+        (format!(r#"{{"type":"send",{said}"#), ErrorCode::InvalidJson),
+    ] {
+        assert_eq!(ClientFrame::parse(&spelled).map_err(|bad| bad.code), Err(code), "{spelled}");
+    }
+}
+
 /// Frames put together from encoded parts are the frames that serde writes.
 #[test]
 fn the_quick_messages_frame_is_the_same() {

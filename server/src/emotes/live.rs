@@ -52,7 +52,7 @@ impl Set {
     pub fn ranges(&self, text: &str) -> Vec<EmoteRange> {
         // Most lines have none, which their words show: names are words of ASCII letters, digits and `_`.
         let mut words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-        if !words.any(|word| self.by_name.contains_key(word)) {
+        if !words.any(|word| self.names.contains(word)) {
             return Vec::new();
         }
         let mut ranges = Vec::new();

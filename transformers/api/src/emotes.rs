@@ -4,7 +4,13 @@ use std::collections::HashSet;
 
 /// The names that stand for pictures in a room (`Kappa`, `peepoClap`); a style passes them on untouched.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct EmoteNames(HashSet<Box<str>>);
+pub struct EmoteNames {
+    names: HashSet<Box<str>>,
+    /// A bit for each length that one of them has; long ones share the last.
+    lengths: u64,
+    /// A bit for each ASCII character that one of them begins with; the last is for all others.
+    firsts: u128,
+}
 
 impl EmoteNames {
     /// No names: a room without emotes.
@@ -16,32 +22,47 @@ impl EmoteNames {
     /// Whether `name` is one of them; letters' case counts.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
-        !self.0.is_empty() && self.0.contains(name)
+        // Nearly every word of a line is no name, and this tells most of them.
+        let (length, first) = bits(name);
+        self.lengths & length != 0 && self.firsts & first != 0 && self.names.contains(name)
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.names.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.names.is_empty()
     }
 }
 
 impl<S: Into<Box<str>>> FromIterator<S> for EmoteNames {
     fn from_iter<I: IntoIterator<Item = S>>(names: I) -> Self {
-        Self(names.into_iter().map(Into::into).collect())
+        let mut all = Self::default();
+        all.extend(names);
+        all
     }
 }
 
 impl<S: Into<Box<str>>> Extend<S> for EmoteNames {
     fn extend<I: IntoIterator<Item = S>>(&mut self, names: I) {
-        self.0.extend(names.into_iter().map(Into::into));
+        for name in names.into_iter().map(Into::into) {
+            let (length, first) = bits(&name);
+            self.lengths |= length;
+            self.firsts |= first;
+            self.names.insert(name);
+        }
     }
+}
+
+/// The bits of a name's length and first character.
+fn bits(name: &str) -> (u64, u128) {
+    let first = name.bytes().next().filter(u8::is_ascii).unwrap_or(127);
+    (1 << name.len().min(63), 1 << first)
 }
 
 /// Words that every chat reads as a picture, so they stay whole in a room that has no set of its own. Names in
