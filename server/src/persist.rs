@@ -381,14 +381,15 @@ impl Persister {
         for record in &records {
             let seq = Seq(record.offset.0);
             match seen(self.partition, record) {
-                Some(Seen::Message(head)) => {
-                    if self.judge.as_mut().is_none_or(|judge| judge.is_message(seq, &head)) {
-                        let Head { id, room, sent_at, .. } = head;
-                        rows.push(Row { room, seq, id, sent_at, record: record.payload.clone() });
-                    }
+                Some(Seen::Message(head))
+                    if self.judge.as_mut().is_none_or(|judge| judge.is_message(seq, &head)) =>
+                {
+                    let Head { id, room, sent_at, .. } = head;
+                    rows.push(Row { room, seq, id, sent_at, record: record.payload.clone() });
                 }
                 Some(Seen::Measure(measure)) => taken.push(Taken { seq, measure: *measure }),
-                None => {}
+                // A second record of its nonce, or nothing that can be read.
+                Some(Seen::Message(_)) | None => {}
             }
         }
         let stored = rows.len() as u64;

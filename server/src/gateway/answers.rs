@@ -138,9 +138,9 @@ mod tests {
             .map(|number| {
                 let (tell, waiting) = waiting(number);
                 if number < 4 {
-                    answers.push_in_line(waiting)
+                    answers.push_in_line(waiting);
                 } else {
-                    answers.push_aside(waiting)
+                    answers.push_aside(waiting);
                 }
                 Some(tell)
             })

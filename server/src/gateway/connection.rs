@@ -52,6 +52,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 const RECONNECT_SPREAD_MAX: Duration = Duration::from_secs(4);
 /// Messages of a resume beyond the first hundred travel in frames of this many.
 const REPLAY_FRAME_MESSAGES: usize = HISTORY_MAX as usize;
+/// Frames of a client before others have their turn: hundreds from one socket would hold a core for milliseconds.
+const FRAMES_A_TURN: u32 = 16;
 
 /// The connection is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +88,8 @@ enum Event {
     Received(Result<Received, End>),
     Answered(Vec<Outcome>),
     Woken,
+    /// Nothing else is ready, and refusals wait to be written.
+    Quiet,
 }
 
 type Step = ControlFlow<End>;
@@ -107,6 +111,10 @@ struct Connection<I> {
     reading: Vec<Reading>,
     /// Made when the first message is sent: most connections only read.
     pending: Option<Box<Answers<Sent>>>,
+    /// Frames of the client since others had their turn.
+    in_turn: u32,
+    /// Refusals that are not written yet. Those of a client that sends much at once go out together.
+    unwritten: bool,
 }
 
 /// What a connection writes to.
@@ -131,6 +139,8 @@ pub async fn serve(gateway: Arc<Gateway>, inlet: impl Inlet, outward: Outward, _
         registered: None,
         reading: Vec::new(),
         pending: None,
+        in_turn: 0,
+        unwritten: false,
     };
     connection.reply(&hello);
     let end = connection.run().await;
@@ -166,7 +176,7 @@ impl<I: Inlet> Connection<I> {
     /// The next thing to do. Cancel-safe. Answers are no more than the client asked for, and being woken is rare, so
     /// neither can crowd out the client's frames.
     async fn next(&mut self) -> Event {
-        let Self { inlet, pending, signals, .. } = self;
+        let Self { inlet, pending, signals, unwritten, .. } = self;
         let answers = async {
             match pending {
                 Some(pending) => pending.ready().await,
@@ -178,6 +188,7 @@ impl<I: Inlet> Connection<I> {
             answers = answers => Event::Answered(answers),
             () = signals.wake.notified() => Event::Woken,
             received = inlet.receive() => Event::Received(received),
+            () = std::future::ready(()), if *unwritten => Event::Quiet,
         }
     }
 
@@ -186,6 +197,10 @@ impl<I: Inlet> Connection<I> {
             Event::Received(Ok(Received::Text(text))) => {
                 self.outlet().heard();
                 self.gateway.figures.frames.increment(1);
+                self.in_turn = (self.in_turn + 1) % FRAMES_A_TURN;
+                if self.in_turn == 0 {
+                    tokio::task::yield_now().await;
+                }
                 let action = self.session.on_frame(&text, self.gateway.world.now());
                 self.act(action).await
             }
@@ -201,6 +216,11 @@ impl<I: Inlet> Connection<I> {
             Event::Received(Err(end)) => ControlFlow::Break(end),
             Event::Answered(outcomes) => self.on_outcomes(outcomes),
             Event::Woken => ControlFlow::Continue(()),
+            Event::Quiet => {
+                self.unwritten = false;
+                self.outlet().flush();
+                ControlFlow::Continue(())
+            }
         };
         if step.is_continue() && !self.outlet().is_short() {
             // Its answers wait for its socket, so its next requests wait too.
@@ -427,7 +447,9 @@ impl<I: Inlet> Connection<I> {
             }
             Err(refusal) => {
                 self.session.send_done();
-                self.refuse(refusal, Some(nonce), Some(slug));
+                let refusal = refusal_frame(refusal, Some(nonce), Some(slug));
+                self.outlet().put(frame::text(&refusal.to_json()));
+                self.unwritten = true;
             }
         }
     }

@@ -107,6 +107,20 @@ impl Outlet {
         self.write_own(&mut out);
     }
 
+    /// The same, for whoever calls [`Self::flush`] soon: written when there are as many as one write takes.
+    pub fn put(self: &Arc<Self>, frame: Bytes) {
+        let mut out = self.out.lock();
+        out.push(frame);
+        if out.own.len() >= SLICES_MAX {
+            self.write_own(&mut out);
+        }
+    }
+
+    /// Writes what was put in.
+    pub fn flush(self: &Arc<Self>) {
+        self.write_own(&mut self.out.lock());
+    }
+
     /// The same, and from then on the room's news.
     pub fn read(self: &Arc<Self>, feed: Arc<Feed>, cursor: Cursor, frames: Vec<Bytes>) {
         {

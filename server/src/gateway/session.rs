@@ -36,6 +36,7 @@ const ROOM_ECHO_BYTES_MAX: usize = 64;
 
 /// What is to be done.
 #[derive(Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "it is carried out at once and never kept")]
 pub enum Action {
     /// Send this frame.
     Reply(ServerFrame),

@@ -4,7 +4,7 @@ use super::{marks::UNSYNCED_MAX, *};
 use crate::world::Real;
 use chat::{
     admission,
-    message::{Author, Draft, Styled},
+    message::{Author, Draft, Logged, Styled},
     record::Record,
     time::Millis,
 };

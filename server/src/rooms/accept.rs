@@ -348,6 +348,7 @@ impl Room {
 impl Submitted {
     /// Does it wait for a log of this process alone, and for nothing else? Those are answered in the order in which they
     /// were submitted.
+    #[allow(clippy::result_large_err, reason = "it is of the same size either way")]
     pub fn in_line(self) -> Result<InLine, Self> {
         let Self { state, until } = self;
         match state {

@@ -7,6 +7,7 @@ use crate::{
 use client::{Options, Socket};
 use protocol::{
     codes::{CloseReason, ErrorCode, ErrorCode::*},
+    frames::{ClientFrame, ServerFrame},
     limits::FRAME_BYTES_MAX,
 };
 
@@ -37,6 +38,33 @@ impl Bystanders {
 
 fn shown(text: &str) -> String {
     text.chars().take(120).collect()
+}
+
+/// Refusals of sends that come together are written together; whatever is answered after them stays after them.
+#[tokio::test]
+async fn many_sends_that_are_refused_at_once_are_answered_one_by_one_and_in_their_order() {
+    const SENDS: usize = 300;
+    let server = Server::start().await;
+    let mut socket = server.user("stray").await.socket().await;
+    for n in 0..SENDS {
+        socket.submit("nowhere", "is anybody there?", &format!("n{n}")).await.unwrap();
+        if n % 100 == 99 {
+            socket.send(&ClientFrame::Ping { id: format!("p{n}") }).await.unwrap();
+        }
+    }
+    let mut answers = Vec::new();
+    while answers.len() < SENDS + SENDS / 100 {
+        answers.push(match socket.recv().await.unwrap() {
+            ServerFrame::Error { code: RoomNotFound, nonce: Some(nonce), .. } => nonce,
+            ServerFrame::Pong { id } => id,
+            other => panic!("{other:?}"),
+        });
+    }
+    let asked = (0..SENDS).flat_map(|n| [Some(format!("n{n}")), (n % 100 == 99).then(|| format!("p{n}"))]);
+    assert_eq!(answers, asked.flatten().collect::<Vec<_>>());
+    // One alone is not kept back until more come.
+    let refusal = socket.send_text("nowhere", "hello?", "last").await;
+    assert!(refusal.is_err(), "{refusal:?}");
 }
 
 #[tokio::test]

@@ -241,7 +241,7 @@ pub async fn batches_may_lie_between_each_other(engine: &impl Engine) {
     let store = engine.open().await;
     // Every place once, far from its neighbours, in rooms of which each has another order of times.
     let places: Vec<u64> = (0..ROWS).map(|n| 1 + n * 77 % ROWS).collect();
-    let at = |room: u64, seq: u64| line_at(room, seq, T0 + seq * [7, 41, 101][room as usize] % ROWS);
+    let at = |room: u64, seq: u64| line_at(room, seq, T0 + seq * (7 + room * 47) % ROWS);
     for batch in places.chunks(37) {
         let rows = [0, 1, 2].into_iter().flat_map(|room| batch.iter().map(move |&seq| at(room, seq)));
         store.write(rows.collect()).await.expect("write");

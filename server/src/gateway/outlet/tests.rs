@@ -123,6 +123,25 @@ fn lines(range: std::ops::Range<u32>) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_put_in_goes_out_together_and_before_what_is_sent_after_it() {
+    let viewer = viewer(1_000_000);
+    assert_eq!(viewer.wire.frames(), ["joined"]);
+    let writes = || viewer.wire.writes.swap(0, Ordering::Relaxed);
+    writes();
+    let put = |lines: &[String]| lines.iter().for_each(|line| viewer.outlet().put(frame::text(line)));
+    put(&lines(0..3));
+    assert_eq!((viewer.wire.frames(), writes()), (vec![], 0));
+    viewer.outlet().flush();
+    assert_eq!((viewer.wire.frames(), writes()), (lines(0..3), 1));
+    // As much as one write takes is not kept back.
+    let many = lines(0..u32::try_from(SLICES_MAX).unwrap() + 1);
+    put(&many);
+    assert_eq!((viewer.wire.frames(), writes()), (many[..SLICES_MAX].to_vec(), 1));
+    viewer.outlet().send([frame::text("pong")]);
+    assert_eq!((viewer.wire.frames(), writes()), (vec![many[SLICES_MAX].clone(), "pong".to_owned()], 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_turn_is_one_write_and_what_is_ones_own_goes_out_at_once() {
     let viewer = viewer(1_000_000);
     assert_eq!(viewer.wire.frames(), ["joined"], "no turn was needed");
