@@ -36,6 +36,9 @@ const PAUSE_PER_TURN: u32 = 4;
 /// a storm of theirs a longer pause saves nothing: each write of the next turn is larger by what came meanwhile, and beyond
 /// some ten KB a byte costs more than in a small one.
 const PAUSE_MAX: Duration = Duration::from_millis(50);
+/// A turn and its pause together take no longer, unless the turn alone does; then there is none. The turns of a storm that once
+/// grew this long would only grow longer with it.
+const CYCLE_MAX: Duration = Duration::from_millis(200);
 /// Shorter pauses are none: the timer's own grain is a millisecond.
 const PAUSE_MIN: Duration = Duration::from_millis(1);
 /// Sockets that are written before others may have the core: half a millisecond.
@@ -294,7 +297,7 @@ fn address(feed: &Arc<Feed>) -> usize {
 
 /// How long to rest after a turn that took so long.
 fn pause_after(turn: Duration) -> Duration {
-    let pause = (turn * PAUSE_PER_TURN).min(PAUSE_MAX);
+    let pause = (turn * PAUSE_PER_TURN).min(PAUSE_MAX).min(CYCLE_MAX.saturating_sub(turn));
     if pause < PAUSE_MIN { Duration::ZERO } else { pause }
 }
 
@@ -368,7 +371,16 @@ mod tests {
         let turn = Duration::from_micros(6_500);
         let pause = pause_after(turn);
         assert!(turn.as_secs_f64() / (turn + pause).as_secs_f64() <= 0.2 + f64::EPSILON);
-        assert_eq!(pause_after(Duration::from_secs(1)), PAUSE_MAX);
+        assert_eq!(pause_after(Duration::from_millis(90)), PAUSE_MAX);
+    }
+
+    #[test]
+    fn a_turn_that_is_long_by_itself_is_followed_by_the_next() {
+        for turn in [151, 175, 199].map(Duration::from_millis) {
+            assert_eq!(turn + pause_after(turn), CYCLE_MAX);
+        }
+        assert_eq!(pause_after(CYCLE_MAX), Duration::ZERO);
+        assert_eq!(pause_after(Duration::from_secs(1)), Duration::ZERO);
     }
 
     #[test]
