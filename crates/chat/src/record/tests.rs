@@ -297,7 +297,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_a_measure_or_an_error(kind in 2_u8..12, bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn any_bytes_are_a_measure_or_an_error(kind in 2_u8..14, bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let bytes = [&[VERSION, kind][..], &bytes].concat();
         looks_as_it_reads(&bytes);
         if let Ok(record) = Record::decode(&bytes) {
