@@ -11,6 +11,7 @@ import { MessageWindow } from "./message-window";
 import type { Muted } from "./muted";
 import { type Person, Recall } from "./recall";
 import { RoomGauge, type Told } from "./room-gauge";
+import { moderates } from "./room-moderation";
 import { type Ban, EMPTY_LOG, type LogSnapshot, type RoomDeps, type RoomVitals } from "./room-state";
 import type { Session } from "./session";
 import { Signal } from "./signal";
@@ -161,7 +162,7 @@ export class RoomSession implements RoomReader {
 
   get moderates(): boolean {
     const { role } = this.vitals.getSnapshot();
-    return role === "moderator" || role === "broadcaster" || role === "admin";
+    return moderates(role);
   }
 
   follow(): void {

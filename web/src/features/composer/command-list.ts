@@ -1,3 +1,4 @@
+import { leads, moderates } from "../../client/room-moderation";
 import type { Role } from "../../protocol/__generated__/protocol";
 
 /** What is done by typing instead of pressing. */
@@ -7,7 +8,7 @@ export interface Command {
   usage: string;
   about: string;
   /** The least one has to be in the room. */
-  from: Role;
+  from: "viewer" | "moderator" | "broadcaster";
 }
 
 /** All there are. What they do is `features/moderation/commands.ts`, but for `me`, which is a message, and `help`. */
@@ -29,8 +30,12 @@ export const COMMANDS: readonly Command[] = [
   { name: "help", usage: "", about: "Shows these", from: "viewer" },
 ];
 
-const RANKS: readonly Role[] = ["viewer", "vip", "moderator", "broadcaster", "admin"];
-const mayGive = (command: Command, role: Role): boolean => RANKS.indexOf(role) >= RANKS.indexOf(command.from);
+const ENOUGH: Record<Command["from"], (role: Role) => boolean> = {
+  viewer: () => true,
+  moderator: moderates,
+  broadcaster: leads,
+};
+const mayGive = (command: Command, role: Role): boolean => ENOUGH[command.from](role);
 
 /** Those that somebody may give whose names begin like this. */
 export const commandsFor = (role: Role, part: string): Command[] =>
