@@ -209,9 +209,7 @@ impl<'a> Stage<'a> {
 
     /// As a file.
     fn scenario(&self, text: &str) -> Result<String> {
-        let path = self.workspace.path("target/bench/cluster.toml");
-        fs::write(&path, text).map_err(|source| Failure::file(&path, source))?;
-        Ok(path.display().to_string())
+        super::keep(self.workspace, "cluster.toml", text)
     }
 
     /// What the records of the topic take of the broker's disk, all partitions together.

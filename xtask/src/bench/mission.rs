@@ -8,7 +8,7 @@
 
 use super::{
     cluster::Stage,
-    number,
+    keep, number,
     peers::{Kind, Place},
     play::{HOLDS_P99_MS, HOLDS_SHARE, Report, Wish, play, play_at},
     publish,
@@ -20,7 +20,7 @@ use crate::{
     note,
     process::Workspace,
 };
-use std::{fmt::Write as _, fs, ops::RangeInclusive};
+use std::{fmt::Write as _, ops::RangeInclusive};
 
 /// The peak of the mission.
 pub(super) const RATE: f64 = 41_667.0;
@@ -190,13 +190,8 @@ impl<'a> Ground<'a> {
         let workspace = match self {
             Self::One(workspace) | Self::Cluster { workspace, .. } => workspace,
         };
-        let folder = workspace.path("target/bench");
-        fs::create_dir_all(&folder).map_err(|source| Failure::file(&folder, source))?;
-        let path = folder.join("mission.toml");
-        fs::write(&path, scenario(viewers, rate, seconds, feed))
-            .map_err(|source| Failure::file(&path, source))?;
-        let (path, out) = (path.display().to_string(), format!("mission-{name}-{rate:.0}"));
-        let wish = Wish { out, ..Wish::default() };
+        let path = keep(workspace, "mission.toml", &scenario(viewers, rate, seconds, feed))?;
+        let wish = Wish { out: format!("mission-{name}-{rate:.0}"), ..Wish::default() };
         let report = match self {
             Self::One(_) => {
                 let server = Place { workspace, core: None, config: None }.start(Kind::Twitchy)?;

@@ -90,11 +90,20 @@ fn build(workspace: &Workspace, engines: Engines) -> Result<()> {
 
 /// Keeps what was found below `target/bench`, and says it.
 fn publish(workspace: &Workspace, name: &str, text: &str) -> Result<()> {
-    let path = workspace.path("target/bench").join(name);
-    fs::write(&path, text).map_err(|source| Failure::file(&path, source))?;
+    let path = keep(workspace, name, text)?;
     say(text);
-    note(&format!("kept in {}", path.display()));
+    note(&format!("kept in {path}"));
     Ok(())
+}
+
+/// Writes a file below `target/bench`; its path.
+fn keep(workspace: &Workspace, name: &str, text: &str) -> Result<String> {
+    let folder = workspace.path("target/bench");
+    let path = folder.join(name);
+    fs::create_dir_all(&folder)
+        .and_then(|()| fs::write(&path, text))
+        .map_err(|source| Failure::file(&path, source))?;
+    Ok(path.display().to_string())
 }
 
 /// The value behind a flag, as a number.

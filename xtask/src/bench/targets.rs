@@ -214,12 +214,7 @@ impl Stage<'_> {
 
     /// A file that is made for a run; its path.
     fn write(&self, name: &str, text: &str) -> Result<String> {
-        let folder = self.workspace.path("target/bench");
-        let path = folder.join(name);
-        fs::create_dir_all(&folder)
-            .and_then(|()| fs::write(&path, text))
-            .map_err(|source| Failure::file(&path, source))?;
-        Ok(path.display().to_string())
+        super::keep(self.workspace, name, text)
     }
 
     /// Two scenarios in turn, so that a machine that slows down slows both.
