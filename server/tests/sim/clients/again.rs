@@ -9,18 +9,21 @@ use protocol::{
 use std::sync::Arc;
 use testkit::history::Outcome;
 
+/// Sends a line that was sent before, over a connection of its own; none if that is too late, or the gateway did not take it.
+async fn send_again(sim: &Arc<Sim>, dice: &Dice, token: &str, line: &Line, first: u64) -> Option<Connection> {
+    let connection = Connection::open(sim, dice).await;
+    if sim.world.nanos() - first > HOPE_NANOS || !connection.auth(token).await {
+        return None;
+    }
+    let Line { room, text, nonce, reply_to, .. } = line.clone();
+    connection.send(&ClientFrame::Send { room, text, nonce, reply_to }).await.then_some(connection)
+}
+
 /// The same line with the same nonce over another connection at the same time. A refusal says nothing here: the other
 /// one may be accepted after it.
 pub(super) async fn twin(sim: Arc<Sim>, dice: Dice, user: String, token: String, line: Line) {
     let Some(t0) = line.first_sent else { return };
-    let connection = Connection::open(&sim, &dice).await;
-    if sim.world.nanos() - t0 > HOPE_NANOS || !connection.auth(&token).await {
-        return;
-    }
-    let Line { room, text, nonce, reply_to, .. } = line.clone();
-    if !connection.send(&ClientFrame::Send { room, text, nonce, reply_to }).await {
-        return;
-    }
+    let Some(connection) = send_again(&sim, &dice, &token, &line, t0).await else { return };
     while let Ok(frame) = connection.receive(ANSWER_MAX).await {
         match frame {
             ServerFrame::Ack { id, seq, .. } => {
@@ -37,14 +40,7 @@ pub(super) async fn twin(sim: Arc<Sim>, dice: Dice, user: String, token: String,
 pub(super) async fn after_ack(sim: Arc<Sim>, dice: Dice, user: String, token: String, line: Line) {
     let Some(t0) = line.first_sent else { return };
     for _ in 0..dice.between(1..=3) {
-        let connection = Connection::open(&sim, &dice).await;
-        if sim.world.nanos() - t0 > HOPE_NANOS || !connection.auth(&token).await {
-            return;
-        }
-        let Line { room, text, nonce, reply_to, .. } = line.clone();
-        if !connection.send(&ClientFrame::Send { room, text, nonce, reply_to }).await {
-            return;
-        }
+        let Some(connection) = send_again(&sim, &dice, &token, &line, t0).await else { return };
         while let Ok(frame) = connection.receive(ANSWER_MAX).await {
             match frame {
                 ServerFrame::Ack { id, seq, .. } => {
