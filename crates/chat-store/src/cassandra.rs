@@ -32,8 +32,8 @@ pub use messages::{BATCH_BYTES_MAX, BATCH_ROWS_MAX, BUCKET_PLACES};
 pub use migrations::{Applied, migrate};
 
 use crate::{
-    AccountChange, AccountStore, BotStore, BoxFuture, Checkpoint, CheckpointStore, Created, EmoteStore,
-    MessageStore, ModerationStore, Page, RoomChange, RoomStore, SessionStore, Spent, Store, StoreError,
+    AccountChange, AccountStore, BotStore, BoxFuture, Checkpoint, CheckpointStore, Created, EmoteStore, Mark,
+    MessageStore, ModerationStore, Page, RoomChange, RoomStore, Row, SessionStore, Spent, Store, StoreError,
 };
 use chat::{
     account::{Account, BotToken, Family, RefreshToken, TokenHash},
@@ -207,8 +207,7 @@ impl CassandraStore {
 
 impl MessageStore for CassandraStore {
     fn write(&self, messages: Vec<Logged>) -> BoxFuture<'_, Result<(), StoreError>> {
-        let (rooms, retention) = (Arc::clone(&self.rooms), self.options.message_retention);
-        self.change(move |client| async move { messages::write(&client, &rooms, messages, retention).await })
+        self.keep(messages.iter().map(Row::from).collect(), None)
     }
 
     fn page(&self, room: RoomId, page: Page, limit: usize) -> BoxFuture<'_, Result<Vec<Logged>, StoreError>> {
@@ -388,6 +387,19 @@ impl BotStore for CassandraStore {
 }
 
 impl Store for CassandraStore {
+    fn keep(&self, rows: Vec<Row>, mark: Option<Mark>) -> BoxFuture<'_, Result<(), StoreError>> {
+        let (rooms, retention) = (Arc::clone(&self.rooms), self.options.message_retention);
+        self.change(move |client| async move {
+            messages::write(&client, &rooms, rows, retention).await?;
+            match mark {
+                Some(Mark { consumer, partition, at }) => {
+                    accounts::save(&client, consumer, partition, &at).await
+                }
+                None => Ok(()),
+            }
+        })
+    }
+
     /// Reads a row at LOCAL_QUORUM.
     fn healthy(&self) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async move {

@@ -15,7 +15,7 @@ use super::{
     pages,
 };
 use crate::{StoreError, rows};
-use chat::{message::Logged, time::Millis};
+use chat::time::Millis;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use parking_lot::Mutex;
 use protocol::ids::{MessageId, RoomId, Seq};
@@ -113,18 +113,18 @@ impl Rooms {
 pub(super) async fn write(
     client: &Client,
     rooms: &Rooms,
-    mut messages: Vec<Logged>,
+    mut messages: Vec<crate::Row>,
     retention: Option<Duration>,
 ) -> Result<(), StoreError> {
     // The sort keeps the first of two alike in front.
-    messages.sort_by_key(|m| (m.message.room, m.seq));
-    messages.dedup_by_key(|m| (m.message.room, m.seq));
+    messages.sort_by_key(|m| (m.room, m.seq));
+    messages.dedup_by_key(|m| (m.room, m.seq));
     let mut work: Vec<(RoomId, Vec<Row>)> = Vec::new();
-    for logged @ Logged { seq, message } in &messages {
+    for message in &messages {
         let row = Row {
-            at: Place::of(*seq),
+            at: Place::of(message.seq),
             id: message.id,
-            record: rows::encode_message(logged)?,
+            record: rows::encode_message(message)?,
             timestamp: expiry::timestamp(message.sent_at),
             expiry: Expiry::after(message.sent_at, retention),
         };

@@ -44,7 +44,7 @@ fn position() {
 fn message() {
     let golden = include_str!("../../../golden/message-row-v1.hex");
     let logged = suite::rich(1, 5);
-    let row = rows::encode_message(&logged).unwrap();
+    let row = rows::encode_message(&Row::from(&logged)).unwrap();
     assert_eq!(hex(&row), golden, "stored bytes changed");
     assert_eq!(rows::decode_message(RoomId(1), Seq(5), &unhex(golden)).unwrap(), logged);
 }
@@ -86,7 +86,7 @@ fn a_row_is_good_under_its_own_key_only_and_to_its_last_bit() {
         row[bit / 8] ^= 1 << (bit % 8);
         assert!(rows::decode_account(UserId(7), &row).is_err(), "bit {bit}");
     }
-    let row = rows::encode_message(&suite::line(1, 5)).unwrap();
+    let row = rows::encode_message(&Row::from(&suite::line(1, 5))).unwrap();
     assert!(rows::decode_message(RoomId(1), Seq(6), &row).is_err());
     assert!(rows::decode_message(RoomId(2), Seq(5), &row).is_err());
 }
@@ -95,5 +95,5 @@ fn a_row_is_good_under_its_own_key_only_and_to_its_last_bit() {
 fn a_message_that_could_not_be_read_back_is_not_written() {
     let mut logged = suite::line(1, 1);
     logged.message.text = "x".repeat(chat::record::RECORD_LEN_MAX);
-    assert!(rows::encode_message(&logged).is_err());
+    assert!(rows::encode_message(&Row::from(&logged)).is_err());
 }
